@@ -1,0 +1,1 @@
+"""Both services imitated over real HTTP on loopback, for demo and tests."""

@@ -1,0 +1,1 @@
+"""What the outside world is to this program; no screen is known here."""

@@ -1,0 +1,1 @@
+"""The HaiHai Mail client and its declared wire format."""

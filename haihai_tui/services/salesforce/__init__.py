@@ -1,0 +1,1 @@
+"""The Salesforce client: URLs, OAuth, REST, Bulk 2.0, describe."""

@@ -1,0 +1,1 @@
+"""The state database: runs, events, cursors, rejects, budgets, audit."""

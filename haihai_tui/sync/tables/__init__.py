@@ -1,0 +1,1 @@
+"""The data plane: flat files that are streamed, sorted and patched."""
