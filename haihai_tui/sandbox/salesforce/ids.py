@@ -7,17 +7,22 @@ one object sort as they were given out.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _ALLOWED = frozenset(DIGITS)
+_BLOCK = 62**3
+
+
+def _bits(text: str) -> int:
+    return sum(1 << place for place, char in enumerate(text) if "A" <= char <= "Z")
 
 
 @lru_cache(maxsize=262_144)
 def _group_checksum(group: str) -> str:
-    bits = sum(1 << place for place, char in enumerate(group) if "A" <= char <= "Z")
-    return _CHECKSUM[bits]
+    return _CHECKSUM[_bits(group)]
 
 
 def checksum(id15: str) -> str:
@@ -42,6 +47,29 @@ def make_id(key_prefix: str, instance: str, serial: int) -> str:
     """An 18-character id; `instance` is two characters, as in `003 5g 0 000012345`."""
     id15 = f"{key_prefix}{instance}0{base62(serial, 9)}"
     return id15 + checksum(id15)
+
+
+def make_ids(key_prefix: str, instance: str, first: int, count: int) -> Iterator[str]:
+    """`count` ids from serial `first` on: several times faster than one by one."""
+    head = f"{key_prefix}{instance}"
+    serial, last = first, first + count
+    while serial < last:
+        block, low = divmod(serial, _BLOCK)
+        high = min(_BLOCK, low + last - serial)
+        upper = f"0{base62(block, 6)}"
+        start = head + upper
+        sums = _group_checksum(head) + _group_checksum(upper[:5])
+        # The last group is two characters of this block and three that count.
+        ends = [sums + _CHECKSUM[_bits(upper[5:]) + 4 * bits] for bits in range(8)]
+        for triple, bits in _triples()[low:high]:
+            yield start + triple + ends[bits]
+        serial = (block + 1) * _BLOCK
+
+
+@cache
+def _triples() -> list[tuple[str, int]]:
+    texts = (a + b + c for a in DIGITS for b in DIGITS for c in DIGITS)
+    return [(text, _bits(text)) for text in texts]
 
 
 def normalise(value: str) -> str | None:
