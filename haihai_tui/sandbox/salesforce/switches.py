@@ -21,6 +21,21 @@ DEFAULTS: dict[str, object] = {
     "user_not_approved": "app_blocked",  # or invalid_app_access
     "app_propagation_s": 0,
     "session_timeout_s": 7200,
+    "pkce_required_app": "app",  # as the app says; or on, off for every app
+    "refresh_rotation": "app",  # as the app says; or on, off for every app
+    "refresh_idle_s": 0,  # n: a refresh token idle for longer is dead
+    "consent_remembered": "off",  # on: no consent page for what was approved before
+    "app_installed": "on",  # off: users cannot authorise
+    "app_blocked": "off",  # on: an administrator blocked the app
+    "user_approved": "on",  # off: the administrator did not approve the user
+    "inactive_user": "off",  # on: every user is frozen
+    "ip_restricted": "off",  # on: the client's address is not allowed
+    "api_only_user": "off",  # on: the user cannot pass the approval page
+    "api_disabled": "off",  # on: the org has no API
+    "login_rate_exceeded": "off",  # on: too many logins an hour
+    "password_grant": "off",  # on: username-password flow
+    "client_credentials_grant": "off",
+    "token_error": "",  # "error: description" that every token request meets
     # REST
     "api_version": "66.0",  # what `sandbox_ready` advertises
     "newest_version": "68.0",
@@ -46,4 +61,8 @@ DEFAULTS: dict[str, object] = {
     "bulk_pages_key": "nextRecordsUrl",  # or nextRecordUrl
     "bulk_gzip": "on",  # or off
     "bulk_field_chars": 32000,
+    "bulk_page_rows": 50000,
+    "bulk_job_polls": 1,  # status requests that still say InProgress
+    "bulk_job_s": 0,  # and the least time a job takes, by the sandbox's clock
+    "bulk_job_outcome": "done",  # or failed, aborted, stuck
 }
