@@ -123,6 +123,7 @@ def new_client(
     ca_file: str = "",
     patience: Patience | None = None,
     connections: int = 10,
+    keep_alive: bool = True,
 ) -> httpx.Client:
     """A client with keep-alive, following no redirect and keeping no cookie.
 
@@ -140,7 +141,7 @@ def new_client(
     context = _tls_context(ca_file, environment)
     limits = httpx.Limits(
         max_connections=connections,
-        max_keepalive_connections=connections,
+        max_keepalive_connections=connections if keep_alive else 0,
         keepalive_expiry=60.0,
     )
     direct = {

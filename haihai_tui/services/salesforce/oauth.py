@@ -1,0 +1,429 @@
+"""The web-server flow with PKCE, and the care that a rotating token needs.
+
+Authlib's transport-free core builds the protocol messages; they travel over our
+own channel, so that timeouts, proxies and redaction are the same everywhere.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+import httpx
+
+# Authlib ships no types.
+from authlib.common.security import generate_token  # type: ignore[import-untyped]
+from authlib.oauth2.client import OAuth2Client  # type: ignore[import-untyped]
+
+from haihai_tui.errors import (
+    AuthorisationNeeded,
+    ConnectorError,
+    SettingsError,
+    text,
+)
+from haihai_tui.services.http import Channel, Transient, retry_after
+from haihai_tui.services.redaction import hide
+from haihai_tui.services.salesforce.errors import Kind, classify, to_error
+from haihai_tui.services.salesforce.oauth_errors import (
+    callback_error,
+    oauth_error,
+    refuses_pkce,
+)
+from haihai_tui.services.salesforce.tokens import (
+    Tokens,
+    TokenStore,
+    from_response,
+    same_id,
+)
+
+# Only what is needed: a scope that the app lacks makes the login fail.
+SCOPES = "api refresh_token"
+CODE_LIFE_S = 15 * 60
+_AGAIN = text("連携トークンの更新（認可）を最初からやり直してください。")
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The app registered in Salesforce; a public app has no secret."""
+
+    login_url: str
+    client_id: str
+    callback_url: str
+    client_secret: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        hide(self.client_secret)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAuthorisation:
+    """An authorisation that waits for a person.  `expires` is monotonic seconds.
+
+    `verifier` is "" where the app refuses PKCE.
+    """
+
+    url: str
+    state: str
+    redirect_uri: str
+    expires: float
+    verifier: str = field(default="", repr=False)
+
+
+class _Auth(Protocol):
+    def prepare(
+        self, method: str, uri: str, headers: dict[str, str], body: str
+    ) -> tuple[str, dict[str, str], str]: ...
+
+
+class _Wire:
+    """What Authlib takes for a `requests` session: one POST over our channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def post(
+        self, url: str, data: Mapping[str, str], headers: dict[str, str], auth: _Auth
+    ) -> httpx.Response:
+        url, headers, body = auth.prepare("POST", url, headers, urlencode(data))
+        request = self._channel.client.build_request(
+            "POST", url, content=body.encode("ascii"), headers=headers
+        )
+        response = self._channel.once(request)
+        if response.status_code != 200:
+            raise token_error(response)
+        _json_object(response)
+        return response
+
+
+def token_error(response: httpx.Response) -> ConnectorError:
+    """The named form of any refusal by an OAuth endpoint."""
+    kind = response.headers.get("Content-Type", "")
+    try:
+        document = json.loads(response.content)
+    except ValueError:
+        document = dict(parse_qsl(response.text)) if response.status_code < 420 else {}
+    if isinstance(document, dict) and isinstance(document.get("error"), str):
+        description = str(document.get("error_description", ""))
+        return oauth_error(document["error"], description)
+    after = retry_after(response.headers)
+    refusal = classify(response.status_code, kind, response.content, retry_after=after)
+    if refusal.kind in (Kind.ROW, Kind.FATAL) and 300 <= response.status_code < 500:
+        # No OAuth endpoint answers so: the host is something else.
+        return SettingsError(
+            text(
+                "{url} は認可に応答しません。",
+                url=str(response.url.copy_with(query=None)),
+            ),
+            text("Salesforce URL を確認してください。"),
+            cause="not_a_salesforce_url",
+        )
+    return to_error(refusal)
+
+
+class OAuth:
+    """Authorisation of one app; every method may raise ServiceUnreachable.
+
+    Give it a channel of its own that nothing interrupts and that keeps no idle
+    connection: a refresh must not lose its answer to a signal or to a stale socket.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        app: App,
+        *,
+        expected_org_id: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._channel = channel
+        self._app = app
+        self._expected_org = expected_org_id
+        self._clock = clock
+        self._one_at_a_time = threading.Lock()
+
+    # ------------------------------------------------------------ authorise
+
+    def start_authorisation(
+        self, *, pkce: bool = True, scope: str = SCOPES, login_hint: str = ""
+    ) -> PendingAuthorisation:
+        """The URL for the browser, with what is needed to judge the answer."""
+        state = str(generate_token(32))
+        # Alphanumeric only: Salesforce refuses "~", which the RFC allows.
+        verifier = str(generate_token(64)) if pkce else ""
+        hide(verifier)
+        extra = {"login_hint": login_hint} if login_hint else {}
+        url, _ = self._client().create_authorization_url(
+            f"{self._app.login_url}/services/oauth2/authorize",
+            state=state,
+            code_verifier=verifier or None,
+            scope=scope,
+            **extra,
+        )
+        return PendingAuthorisation(
+            url=url,
+            state=state,
+            redirect_uri=self._app.callback_url,
+            expires=self._clock() + CODE_LIFE_S,
+            verifier=verifier,
+        )
+
+    def without_pkce(
+        self, pending: PendingAuthorisation, answer: str
+    ) -> PendingAuthorisation | None:
+        """A new start without PKCE where `answer` says that the app refuses it."""
+        if pending.verifier and refuses_pkce(parse_answer(answer)):
+            return self.start_authorisation(pkce=False)
+        return None
+
+    def exchange(self, pending: PendingAuthorisation, answer: str) -> Tokens:
+        """Turn the redirect URL (or a bare code, still encoded) into tokens.
+
+        Raises AuthorisationNeeded (`state_mismatch`, `code_expired`, …) or
+        SettingsError (`wrong_org` among others).  The tokens are not stored yet.
+        """
+        code = self._code_of(pending, answer)
+        try:
+            tokens = self._fetch(pending, code, pending.verifier)
+        except ConnectorError as error:
+            # "code_verifier not supported": the app cannot do PKCE.
+            if not (pending.verifier and _about_unknown_verifier(error)):
+                raise
+            tokens = self._fetch(pending, code, "")
+        self._check_org(tokens)
+        return tokens
+
+    def _code_of(self, pending: PendingAuthorisation, answer: str) -> str:
+        parameters = parse_answer(answer)
+        state = parameters.get("state")
+        if state is not None and not hmac.compare_digest(
+            state.encode(), pending.state.encode()
+        ):
+            raise _state_mismatch()
+        # Salesforce leaves out `state` with some errors, never with a code.
+        refused = callback_error(parameters)
+        if refused is not None:
+            raise refused
+        code = parameters.get("code", "")
+        if not code:
+            raise AuthorisationNeeded(
+                text("貼り付けられた URL に認可コードがありません。"),
+                text("ログイン後の画面の URL 全体を貼り付けてください。"),
+                cause="no_answer",
+            )
+        if state is None and "://" in answer:
+            raise _state_mismatch()
+        if self._clock() > pending.expires:
+            raise AuthorisationNeeded(
+                text("認可コードの期限（15 分）が切れました。"),
+                _AGAIN,
+                cause="code_expired",
+            )
+        return code
+
+    def _fetch(self, pending: PendingAuthorisation, code: str, verifier: str) -> Tokens:
+        hide(code)
+        answer = self._client().fetch_token(
+            self._token_url(),
+            grant_type="authorization_code",
+            code=code,
+            redirect_uri=pending.redirect_uri,
+            code_verifier=verifier,
+        )
+        return _tokens(answer, None)
+
+    def _check_org(self, tokens: Tokens) -> None:
+        check_org(self._expected_org, tokens.org_id)
+
+    # -------------------------------------------------------------- refresh
+
+    def refresh(self, store: TokenStore, stale: str = "") -> Tokens:
+        """Tokens newer than the access token `stale`; stored before they are used.
+
+        One refresh at a time, across threads and processes.  Where the answer of a
+        refresh is lost and the refresh token may rotate, it is never repeated:
+        reuse would revoke the whole authorisation.  Raises AuthorisationNeeded.
+        """
+        with self._one_at_a_time, store.lock():
+            current = store.read()
+            if current is None:
+                raise not_stored()
+            if current.access_token and current.access_token != stale:
+                return current
+            if not current.refresh_token:
+                raise _expired()
+            fresh = self._channel.repeat(
+                "POST /services/oauth2/token", lambda: self._renew(store, current)
+            )
+            self._check_org(fresh)
+            return fresh
+
+    def _renew(self, store: TokenStore, current: Tokens) -> Tokens:
+        try:
+            answer = self._client().refresh_token(
+                self._token_url(), refresh_token=current.refresh_token
+            )
+        except Transient as error:
+            lost = error.reached and isinstance(error.__cause__, httpx.HTTPError)
+            if not lost or current.rotates is False:
+                raise
+            return self._after_lost_reply(store, current, error)
+        fresh = _tokens(answer, current)
+        # From here on the old refresh token may be dead: stored before all else.
+        store.write(fresh)
+        return fresh
+
+    def _after_lost_reply(
+        self, store: TokenStore, current: Tokens, error: Transient
+    ) -> Tokens:
+        stored = store.read()
+        if stored is not None and stored.refresh_token != current.refresh_token:
+            return stored
+        raise AuthorisationNeeded(
+            text("トークン更新の応答が失われ、更新トークンが使えるか分かりません。"),
+            text("連携トークンを更新（再認可）してください。"),
+            cause="token_expired",
+        ) from error
+
+    # ---------------------------------------------------------------- others
+
+    def revoke(self, token: str) -> None:
+        """Give a token back.  A token that is already dead is no error."""
+
+        def call() -> None:
+            request = self._channel.client.build_request(
+                "POST",
+                f"{self._app.login_url}/services/oauth2/revoke",
+                data={"token": token},
+            )
+            response = self._channel.once(request)
+            if response.status_code == 200:
+                return
+            error = token_error(response)
+            if b"invalid_token" not in response.content:
+                raise error
+
+        self._channel.repeat("POST /services/oauth2/revoke", call)
+
+    def userinfo(self, tokens: Tokens) -> dict[str, Any]:
+        """Who the token belongs to: `user_id`, `organization_id`, `urls` …"""
+        url = f"{tokens.instance_url}/services/oauth2/userinfo"
+        return self._who("GET /services/oauth2/userinfo", url, tokens)
+
+    def identity(self, tokens: Tokens) -> dict[str, Any]:
+        """The identity document: `username`, `user_id`, `organization_id` …"""
+        # The host in the id URL is login or test even for a My Domain: the org's
+        # own host serves the same path and is the one that was allowed.
+        url = f"{tokens.instance_url}{urlsplit(tokens.id_url).path}?format=json"
+        return self._who("GET /id", url, tokens)
+
+    def _who(self, name: str, url: str, tokens: Tokens) -> dict[str, Any]:
+        def call() -> dict[str, Any]:
+            headers = {"Authorization": f"Bearer {tokens.access_token}"}
+            request = self._channel.client.build_request("GET", url, headers=headers)
+            response = self._channel.once(request)
+            if response.status_code != 200:
+                raise token_error(response)
+            return _json_object(response)
+
+        return self._channel.repeat(name, call)
+
+    def _token_url(self) -> str:
+        return f"{self._app.login_url}/services/oauth2/token"
+
+    def _client(self) -> OAuth2Client:
+        method = "client_secret_post" if self._app.client_secret else "none"
+        # No `scope` here: Authlib would send it with every refresh.
+        return OAuth2Client(
+            _Wire(self._channel),
+            client_id=self._app.client_id,
+            client_secret=self._app.client_secret or None,
+            token_endpoint_auth_method=method,
+            redirect_uri=self._app.callback_url,
+            code_challenge_method="S256",
+        )
+
+
+def parse_answer(answer: str) -> dict[str, str]:
+    """Parameters of a redirect URL, its query alone, or a bare code.
+
+    Each value is percent-decoded exactly once.
+    """
+    pasted = "".join(answer.split())
+    query = urlsplit(pasted).query if "?" in pasted else ""
+    if query or "code=" in pasted or "error=" in pasted:
+        return dict(parse_qsl(query or pasted, keep_blank_values=True))
+    if "://" in pasted or not pasted:
+        return {}
+    return {"code": unquote(pasted)}
+
+
+def check_org(expected: str, found: str) -> None:
+    """Refuse tokens of another org than the profile's (15 or 18 characters)."""
+    if expected and found and not same_id(expected, found):
+        raise SettingsError(
+            text(
+                "このプロファイルの組織は {expected} ですが、トークンは {found} の"
+                "ものです。",
+                expected=expected,
+                found=found,
+            ),
+            text("Salesforce URL を確認するか、別のプロファイルを使ってください。"),
+            cause="wrong_org",
+        )
+
+
+def not_stored() -> AuthorisationNeeded:
+    """There is no token at all."""
+    return AuthorisationNeeded(
+        text("連携トークンが保管されていません。"),
+        text("連携トークンを更新（認可）してください。"),
+        cause="token_not_stored",
+    )
+
+
+def _expired() -> AuthorisationNeeded:
+    return AuthorisationNeeded(
+        text("連携トークンの期限が切れ、更新トークンもありません。"),
+        text("OAuth 範囲 refresh_token を確認し、再認可してください。"),
+        cause="token_expired",
+    )
+
+
+def _state_mismatch() -> AuthorisationNeeded:
+    return AuthorisationNeeded(
+        text("認可の応答が、開始した認可のものではありません（state の不一致）。"),
+        _AGAIN,
+        cause="state_mismatch",
+    )
+
+
+def _about_unknown_verifier(error: ConnectorError) -> bool:
+    words = str(error.what.params.get("description", "")).lower()
+    return refuses_pkce({"error": "invalid_request", "error_description": words})
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise Transient(text("Salesforce の応答が JSON ではありません。"))
+    return document
+
+
+def _tokens(answer: Mapping[str, Any], before: Tokens | None) -> Tokens:
+    try:
+        return from_response(answer, before)
+    except ValueError as error:
+        raise AuthorisationNeeded(
+            text("Salesforce の応答に連携トークンがありません。"),
+            _AGAIN,
+            cause="token_not_stored",
+        ) from error
