@@ -315,4 +315,7 @@ class State(Protocol):
         """Records with an open reject, in ascending order, streamed."""
 
     def count_rejects(self, flow: str) -> int: ...
+    def open_reviews(self, flow: str) -> Iterator[Review]:
+        """Reviews that nobody has answered yet, in ascending order of `key`."""
+
     def pending(self, flow: str) -> Sequence[PendingImport]: ...

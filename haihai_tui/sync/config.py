@@ -1,0 +1,75 @@
+"""What a profile tells the sync; wiring fills these from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+OnDelete = Literal["exclude", "bar"]
+Blank = Literal["keep", "overwrite"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """One Salesforce field (also one level up, `Account.Name`) to one item."""
+
+    salesforce: str
+    haihai: str
+    blank: Blank = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomersConfig:
+    sobject: str
+    audience: str
+    address_field: str
+    fields: tuple[FieldMapping, ...]
+    group: str
+    on_delete: OnDelete = "exclude"
+    create: bool = True
+    overlap_minutes: int = 30
+    result_wait_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionsConfig:
+    """`rollup` is `any`, `all` or the group ids of which any one counts.
+
+    `groups` are the groups to read; empty means all that the service lists.
+    """
+
+    sobjects: tuple[str, ...]
+    state_field: str
+    changed_at_field: str = ""
+    status_field: str = ""
+    rollup: Literal["any", "all"] | tuple[str, ...] = "any"
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageViewsConfig:
+    sobjects: tuple[str, ...]
+    url_field: str = ""
+    viewed_at_field: str = ""
+    count_field: str = ""
+    too_long: Literal["truncate", "skip"] = "truncate"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardConfig:
+    """Limits of one run.  A share is only judged above `min_records` records."""
+
+    max_excluded: int = 100
+    max_excluded_share: float = 0.05
+    max_stopped_share: float = 0.05
+    max_blanked_share: float = 0.05
+    zero_rows: Literal["halt", "allow"] = "halt"
+    min_records: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SyncConfig:
+    customers: CustomersConfig
+    suppressions: SuppressionsConfig
+    page_views: PageViewsConfig
+    guard: GuardConfig = field(default_factory=GuardConfig)

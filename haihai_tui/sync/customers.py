@@ -1,0 +1,394 @@
+"""顧客連携, Salesforce → HaiHai Mail: the plan.
+
+Reads what moved, compares it with the snapshot, decides who owns which address
+and leaves a plan on disk.  `customers_run` carries the plan out.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import blake2b
+from pathlib import Path
+
+from haihai_tui.errors import SettingsError, text
+from haihai_tui.sync import draft as drafting
+from haihai_tui.sync import guard, matching
+from haihai_tui.sync.config import CustomersConfig
+from haihai_tui.sync.draft import FLOW, Draft
+from haihai_tui.sync.events import Event
+from haihai_tui.sync.mapping import Mapper
+from haihai_tui.sync.ports import Extract, PageFile, SObject
+from haihai_tui.sync.reading import (
+    IDS_A_QUERY,
+    AudienceQuery,
+    OutOfOrder,
+    extract_by_ids,
+    in_batches,
+    in_id_order,
+    literal,
+    overlapped,
+    parse_moment,
+    records_of,
+    scanned_ids,
+    sorted_by_id,
+)
+from haihai_tui.sync.services import Services
+from haihai_tui.sync.suppression_ledger import LEDGER, LEDGER_WIDTH
+from haihai_tui.sync.tables.fixed import TableDamaged
+from haihai_tui.sync.tables.records import ID_WIDTH, record_id
+from haihai_tui.sync.tables.snapshot import Snapshot, SnapshotHead
+
+SNAPSHOT = "customers.snapshot"
+INDEX = "customers.addresses"
+CURSOR = "customers"
+
+RECYCLE_BIN = timedelta(days=14)
+"""Deletions are told for 15 days; after a longer gap everything is read."""
+
+MANY = 50_000
+"""From here on a whole read by Bulk costs less than picking out what moved."""
+
+RETRY_QUERIES = 20
+"""With more rejects than fit into these many queries, everything is read."""
+
+
+@dataclass(slots=True)
+class CustomersPlan:
+    """All that one run will do; the spool files hold it, change by change."""
+
+    draft: Draft
+    decisions: matching.Decisions
+    old: Snapshot | None
+    head: SnapshotHead
+    cursor: str
+    full: bool
+    forced: Path
+
+    @property
+    def counts(self) -> drafting.Counts:
+        return self.draft.counts
+
+    def reduced(self, kinds: bytes) -> int:
+        """Changes of a kind that are held back or not wanted."""
+        kept_back = [held.kind for held in self.decisions.held.values()]
+        kept_back += self.decisions.unknown.values()
+        return kept_back.count(kinds)
+
+
+class CustomersPlanner:
+    """Builds the plan of one run; makes no writing call."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._config: CustomersConfig = services.config.customers
+        self._folder = services.scratch / FLOW
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.described: SObject = services.salesforce.describe(self._config.sobject)
+        self.mapper = Mapper(self._config, self.described, services.haihai.encoding)
+        self._query = AudienceQuery(
+            self._config.sobject, self._config.audience, tuple(self.mapper.select)
+        )
+        self._head = SnapshotHead(
+            self.mapper.columns, self.mapper.fingerprint, _fingerprint(self._config)
+        )
+        self._tell_broken_fields()
+
+    def _tell_broken_fields(self) -> None:
+        for field in self.mapper.broken:
+            self._services.listener(
+                Event(
+                    "field_set_aside",
+                    FLOW,
+                    text(
+                        "項目「{field}」は Salesforce で参照できないため、今回は連携"
+                        "しません。名前の変更、または項目レベルセキュリティを確認して"
+                        "ください。",
+                        field=field.salesforce,
+                    ),
+                    "warning",
+                    {"field": field.salesforce, "cause": "missing_field"},
+                )
+            )
+        if not self.mapper.columns[1:] and self._config.fields:
+            raise SettingsError(
+                text("対応付けた項目がすべて Salesforce で参照できません。"),
+                text("連携ユーザーの権限と customers.fields を確認してください。"),
+                cause="missing_field",
+            )
+
+    def plan(self) -> CustomersPlan:
+        old = self._open_snapshot()
+        forced = self._forced()
+        if old is not None:
+            old.project(self.mapper.columns)
+        self._draft = self._new_draft()
+        full = self._must_read_all(old, forced)
+        if full or old is None:
+            cursor = self._compare_all(old, forced)
+        else:
+            cursor, full = self._compare_moved(old, forced)
+        self._draft.close()
+        decisions = self._decide(first=old is None)
+        return CustomersPlan(
+            self._draft, decisions, old, self._head, cursor, full, forced
+        )
+
+    def _new_draft(self) -> Draft:
+        return Draft(self.mapper, self._folder)
+
+    def weight(self, plan: CustomersPlan) -> guard.Weight:
+        total = plan.old.active if plan.old else 0
+        counts = plan.counts
+        return guard.Weight(
+            FLOW,
+            total=total,
+            excluded=counts.left + counts.deleted,
+            blanked=counts.blanked,
+            source_empty=plan.full and not counts.read and total > 0,
+        )
+
+    # ------------------------------------------------------------- what to read
+
+    def _open_snapshot(self) -> Snapshot | None:
+        path = self._services.table(SNAPSHOT)
+        if path is None:
+            return None
+        try:
+            return Snapshot(path)
+        except (TableDamaged, FileNotFoundError) as error:
+            self._services.listener(
+                Event(
+                    "snapshot_rebuilt",
+                    FLOW,
+                    text(
+                        "前回の控え {path} が壊れているか見つかりません。全件を読み直して"
+                        "作り直します。",
+                        path=path.name,
+                    ),
+                    "warning",
+                    {"path": str(path), "why": str(error)},
+                )
+            )
+            return None
+
+    def _forced(self) -> Path:
+        """Ids to be tried again: open rejects and whoever waits for an answer."""
+        state = self._services.state
+        waiting = {
+            candidate
+            for review in state.open_reviews(FLOW)
+            for candidate in review.candidates
+        }
+        path = self._folder / "forced"
+        rejected = (one for one in state.open_rejects(FLOW) if len(one) == ID_WIDTH)
+        with path.open("wb") as out:
+            last = ""
+            for one in heapq.merge(sorted(rejected), sorted(waiting)):
+                if one != last:
+                    out.write(one.encode())
+                last = one
+        return path
+
+    def _must_read_all(self, old: Snapshot | None, forced: Path) -> bool:
+        cursor = self._services.state.cursor(CURSOR)
+        if self._services.options.full or old is None or cursor is None:
+            return True
+        if old.meaning != self._head:
+            return True
+        return forced.stat().st_size > IDS_A_QUERY * RETRY_QUERIES * ID_WIDTH
+
+    def _compare_all(self, old: Snapshot | None, forced: Path) -> str:
+        extract = self._services.salesforce.extract(
+            self._query.all(),
+            self._folder,
+            expect_many=old is not None and old.count > MANY,
+        )
+        pages = list(self._watched(extract))
+        try:
+            self._merge(in_id_order(pages), old, forced)
+        except OutOfOrder:
+            self._draft.close()
+            self._draft = self._new_draft()
+            records = sorted_by_id(
+                records_of(pages), self._folder, "sorting", repeats=False
+            )
+            self._merge(in_batches(records), old, forced)
+        for page in pages:
+            page.path.unlink(missing_ok=True)
+        return literal(extract.as_of)
+
+    def _merge(
+        self, batches: Iterable[list[bytes]], old: Snapshot | None, forced: Path
+    ) -> None:
+        drafting.compare_all(
+            self._counted(batches),
+            old.lines() if old else iter(()),
+            _ids(forced),
+            self._recycled(old),
+            self._draft,
+            read_anew=old is not None and old.meaning.mapping != self._head.mapping,
+        )
+
+    def _recycled(self, old: Snapshot | None) -> Iterator[bytes]:
+        """Ids in the recycle bin, where deleting differs from leaving."""
+        if old is None or self._config.on_delete != "bar":
+            return
+        binned = self._services.salesforce.extract(
+            self._query.in_recycle_bin(), self._folder, include_deleted=True
+        )
+        records = records_of(binned.pages())
+        for record in sorted_by_id(records, self._folder, "recycled", repeats=True):
+            yield record_id(record)
+
+    def _counted(self, batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+        done = 0
+        for batch in batches:
+            self._services.pacer.check()
+            yield batch
+            done += len(batch)
+            self._progress("compare", done)
+
+    def _watched(self, extract: Extract) -> Iterator[PageFile]:
+        rows = 0
+        for page in extract.pages():
+            self._services.pacer.check()
+            rows += page.rows
+            self._progress("read", rows)
+            yield page
+
+    def _progress(self, stage: str, done: int) -> None:
+        wording = {
+            "read": text("Salesforce から読み取り中: {done} 件", done=done),
+            "compare": text("前回の控えと照合中: {done} 件", done=done),
+        }[stage]
+        self._services.listener(
+            Event("progress", FLOW, wording, "debug", {"stage": stage, "done": done})
+        )
+
+    def _compare_moved(self, old: Snapshot, forced: Path) -> tuple[str, bool]:
+        """Returns the new cursor, and whether all had to be read after all."""
+        services = self._services
+        cursor = services.state.cursor(CURSOR) or ""
+        since = overlapped(cursor, self._config.overlap_minutes)
+        scan = services.salesforce.extract(
+            self._query.scan_since(since), self._folder, include_deleted=True
+        )
+        scanned = self._folder / "scanned"
+        with scanned.open("wb") as out:
+            out.writelines(scanned_ids(scan))
+        count = scanned.stat().st_size // (ID_WIDTH + 1)
+        self._progress("read", count)
+        if scan.as_of - parse_moment(cursor) > RECYCLE_BIN or count > MANY:
+            return self._compare_all(old, forced), True
+        self._merge_moved(old, forced, scanned, since, count)
+        return literal(scan.as_of), False
+
+    def _merge_moved(
+        self,
+        old: Snapshot,
+        forced: Path,
+        scanned: Path,
+        since: str,
+        count: int,
+    ) -> None:
+        pages: list[PageFile] = []
+        if count:
+            moved = self._services.salesforce.extract(
+                self._query.moved_since(since), self._folder
+            )
+            pages += self._watched(moved)
+        wanted = (one.decode() for one in _ids(forced))
+        pages += extract_by_ids(
+            self._services.salesforce, self._query, wanted, self._folder
+        )
+        records = sorted_by_id(records_of(pages), self._folder, "moved", repeats=True)
+        asked = heapq.merge(
+            sorted(_scanned(scanned)), (one + b"-" for one in _ids(forced))
+        )
+        _compare_some(records, asked, set(_ids(forced)), old, self._draft)
+        for page in pages:
+            page.path.unlink(missing_ok=True)
+
+    # ---------------------------------------------------------------- matching
+
+    def _decide(self, *, first: bool) -> matching.Decisions:
+        services = self._services
+        events = self._draft.events.sorted()
+        index = None if first else services.table(INDEX)
+        ledger = services.table(LEDGER)
+        members = None
+        if self._needs_members(events, ledger, first=first):
+            members = self._folder / "members"
+            matching.write_members(
+                services.haihai.members(self._config.group, self._folder), members
+            )
+        tables = matching.Tables(index, members, ledger, LEDGER_WIDTH)
+        return matching.decide(events, tables, create=self._config.create)
+
+    def _needs_members(self, events: Path, ledger: Path | None, *, first: bool) -> bool:
+        counts = self._draft.counts
+        if counts.moved or counts.left or counts.deleted or counts.returned:
+            return True
+        if not counts.created:
+            return False
+        if first or not self._config.create:
+            return True
+        return matching.touches(events, ledger, LEDGER_WIDTH)
+
+
+def _fingerprint(config: CustomersConfig) -> str:
+    parts = (config.sobject, config.audience, config.group)
+    return blake2b("\x00".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def _ids(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while one := stream.read(ID_WIDTH):
+            yield one
+
+
+def _scanned(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while one := stream.read(ID_WIDTH + 1):
+            yield one
+
+
+def _compare_some(
+    records: Iterator[bytes],
+    asked: Iterator[bytes],
+    forced: set[bytes],
+    old: Snapshot,
+    draft: Draft,
+) -> None:
+    """Judge the records that moved, and those that moved out of the audience."""
+    record = next(records, None)
+    last = b""
+    for one in asked:
+        current, deleted = one[:ID_WIDTH], one[ID_WIDTH:] == b"d"
+        while record is not None and record_id(record) < current:
+            _judge_record(record, forced, old, draft)
+            record = next(records, None)
+        if current == last:
+            continue
+        last = current
+        if record is not None and record_id(record) == current:
+            _judge_record(record, forced, old, draft)
+            record = next(records, None)
+            continue
+        line = old.find(current)
+        if line is not None:
+            draft.departed(line, deleted=deleted)
+    while record is not None:
+        _judge_record(record, forced, old, draft)
+        record = next(records, None)
+
+
+def _judge_record(
+    record: bytes, forced: set[bytes], old: Snapshot, draft: Draft
+) -> None:
+    current = record_id(record)
+    draft.counts.read += 1
+    draft.moved_record(current, record, old.find(current), forced=current in forced)

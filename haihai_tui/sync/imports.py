@@ -1,0 +1,101 @@
+"""Following asynchronous imports to their result, in this run or a later one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from haihai_tui.errors import Text, text
+from haihai_tui.sync.addresses import mask_address
+from haihai_tui.sync.events import Event
+from haihai_tui.sync.mapping import Problem
+from haihai_tui.sync.ports import ImportFailure, PendingImport, Receipt, Reject
+from haihai_tui.sync.services import Services
+from haihai_tui.sync.tables.records import ID_WIDTH
+
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 5.0
+
+OnFailure = Callable[[Receipt, ImportFailure], None]
+
+
+def follow(
+    services: Services,
+    receipts: Iterable[Receipt],
+    deadline: float,
+    on_failure: OnFailure,
+) -> Iterator[Receipt]:
+    """Wait for each import's result until `deadline` (pacer seconds).
+
+    Yields the receipts of which no result is known; failures go to `on_failure`.
+    """
+    for receipt in receipts:
+        wait = FIRST_WAIT
+        while True:
+            result = services.haihai.result(receipt)
+            if result.state != "pending" or services.pacer.seconds() >= deadline:
+                break
+            services.pacer.sleep(wait)
+            wait = min(wait * 1.6, LONGEST_WAIT)
+        for failure in result.failures:
+            on_failure(receipt, failure)
+        if result.state != "done":
+            yield receipt
+
+
+def refused_by_haihai(address: str, reason: str) -> Problem:
+    return Problem(
+        "",
+        mask_address(address),
+        text("配配メールの取り込みで失敗しました: {reason}", reason=reason[:200]),
+        text("値を修正してください。以後の実行で自動的に再送します。"),
+        address,
+    )
+
+
+def settle_pending(services: Services, flow: str) -> None:
+    """Ask for the results that earlier runs could not wait for."""
+    settled: list[PendingImport] = []
+    rejects: list[Reject] = []
+    for pending in services.state.pending(flow):
+        result = services.haihai.result(pending.receipt)
+        if result.state == "pending":
+            continue
+        settled.append(pending)
+        rejects += _rejects(services, pending, result.failures)
+    if not settled:
+        return
+    with services.state.transaction() as transaction:
+        transaction.put_rejects(services.run_id, rejects)
+        transaction.drop_pending(flow, [one.receipt.job for one in settled])
+    still_used = {one.rows_file for one in services.state.pending(flow)}
+    for one in settled:
+        if one.rows_file not in still_used:
+            (services.tables / one.rows_file).unlink(missing_ok=True)
+    services.listener(Event("imports_settled", flow, _settled_text(settled, rejects)))
+
+
+def _settled_text(settled: list[PendingImport], rejects: list[Reject]) -> Text:
+    return text(
+        "前回までの取り込み {count} 件の結果を確認しました (失敗 {failed} 行)。",
+        count=len(settled),
+        failed=len(rejects),
+    )
+
+
+def _rejects(
+    services: Services, pending: PendingImport, failures: Iterable[ImportFailure]
+) -> Iterator[Reject]:
+    path = services.tables / pending.rows_file
+    with path.open("rb") as rows:
+        for failure in failures:
+            rows.seek((pending.receipt.first_row + failure.row) * ID_WIDTH)
+            problem = refused_by_haihai(failure.address, failure.reason)
+            yield Reject(
+                flow=pending.flow,
+                record=rows.read(ID_WIDTH).decode(),
+                field=problem.field,
+                value=problem.value,
+                cause=problem.cause,
+                remedy=problem.remedy,
+                address=problem.address,
+            )

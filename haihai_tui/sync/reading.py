@@ -1,0 +1,165 @@
+"""What `customers` reads from Salesforce, and in which order.
+
+An incremental read asks first which records moved at all (deleted ones too), then
+for those of them that are in the audience.  In this order a record that changes
+between the two questions is read twice rather than taken for one that left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from haihai_tui.errors import ServiceUnreachable, text
+from haihai_tui.sync.ports import Extract, PageFile, Salesforce
+from haihai_tui.sync.tables.records import (
+    ID_WIDTH,
+    parse_record,
+    record_batches,
+    record_id,
+)
+from haihai_tui.sync.tables.sorting import sort_records
+
+IDS_A_QUERY = 350
+"""Ids in one IN list: the URL stays below Salesforce's 16,384 bytes."""
+
+
+class OutOfOrder(Exception):
+    """The service gave records in another order than by Id."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceQuery:
+    """SOQL for the records that `customers` maps."""
+
+    sobject: str
+    audience: str
+    select: tuple[str, ...]
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Relationships whose records' changes matter too: `Account`, …"""
+        found = {name.split(".")[0] for name in self.select if "." in name}
+        return tuple(sorted(found))
+
+    def all(self) -> str:
+        return _soql(self.select, self.sobject, [_bracketed(self.audience)])
+
+    def moved_since(self, moment: str) -> str:
+        conditions = [_bracketed(self.audience), self._since(moment)]
+        order = " ORDER BY SystemModstamp, Id"
+        return _soql(self.select, self.sobject, conditions) + order
+
+    def scan_since(self, moment: str) -> str:
+        columns = ("Id", "IsDeleted", "SystemModstamp")
+        order = " ORDER BY SystemModstamp, Id"
+        return _soql(columns, self.sobject, [self._since(moment)]) + order
+
+    def in_recycle_bin(self) -> str:
+        return _soql(("Id",), self.sobject, ["IsDeleted = true"])
+
+    def by_ids(self, ids: Iterable[str]) -> str:
+        listed = ",".join(f"'{one}'" for one in ids)
+        conditions = [_bracketed(self.audience), f"Id IN ({listed})"]
+        return _soql(self.select, self.sobject, conditions)
+
+    def _since(self, moment: str) -> str:
+        stamps = ["SystemModstamp", *(f"{one}.SystemModstamp" for one in self.parents)]
+        return "(" + " OR ".join(f"{stamp} >= {moment}" for stamp in stamps) + ")"
+
+
+def _bracketed(condition: str) -> str:
+    return f"({condition})" if condition.strip() else ""
+
+
+def _soql(columns: Iterable[str], sobject: str, conditions: list[str]) -> str:
+    where = " AND ".join(condition for condition in conditions if condition)
+    soql = f"SELECT {', '.join(columns)} FROM {sobject}"
+    return f"{soql} WHERE {where}" if where else soql
+
+
+def literal(moment: datetime) -> str:
+    """A SOQL date-time literal, in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_moment(written: str) -> datetime:
+    moment = datetime.fromisoformat(written)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def overlapped(cursor: str, minutes: int) -> str:
+    """Where the next read starts: late rows carry older stamps."""
+    return literal(parse_moment(cursor) - timedelta(minutes=minutes))
+
+
+def records_of(pages: Iterable[PageFile]) -> Iterator[bytes]:
+    for page in pages:
+        for batch in record_batches(page):
+            yield from batch
+
+
+def in_id_order(pages: Iterable[PageFile]) -> Iterator[list[bytes]]:
+    """The records of pages as they come; OutOfOrder as soon as Ids do not ascend."""
+    last = b""
+    for page in pages:
+        for batch in record_batches(page):
+            ids = [record[1 : 1 + ID_WIDTH] for record in batch]
+            if ids[0] <= last or any(a >= b for a, b in pairwise(ids)):
+                raise OutOfOrder
+            last = ids[-1]
+            yield batch
+
+
+def sorted_by_id(
+    records: Iterable[bytes], folder: Path, name: str, *, repeats: bool
+) -> Iterator[bytes]:
+    """Records in Id order.  Where `repeats` are expected the first one counts;
+    elsewhere an Id that comes twice is a damaged read."""
+    last = b""
+    for record in sort_records(records, record_id, folder, name):
+        current = record_id(record)
+        if current != last:
+            yield record
+        elif not repeats:
+            raise ServiceUnreachable(
+                text("Salesforce の読み取り結果に同じレコードが 2 度現れました。"),
+                text("時間をおいて再実行してください。"),
+                cause="service_unavailable",
+            )
+        last = current
+
+
+def in_batches(records: Iterable[bytes], size: int = 1000) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def extract_by_ids(
+    salesforce: Salesforce, query: AudienceQuery, ids: Iterable[str], folder: Path
+) -> Iterator[PageFile]:
+    """The audience's records among `ids`, a chunk a query."""
+    chunk: list[str] = []
+    for one in ids:
+        chunk.append(one)
+        if len(chunk) == IDS_A_QUERY:
+            yield from salesforce.extract(query.by_ids(chunk), folder).pages()
+            chunk = []
+    if chunk:
+        yield from salesforce.extract(query.by_ids(chunk), folder).pages()
+
+
+def scanned_ids(extract: Extract) -> Iterator[bytes]:
+    """`Id` and a flag (`d` deleted, `-` not) of a scan, 19 bytes each."""
+    for record in records_of(extract.pages()):
+        one, deleted, _ = parse_record(record, 3)
+        yield one.encode() + (b"d" if deleted == "true" else b"-")

@@ -1,0 +1,71 @@
+"""Everything that one run of the sync is given from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from haihai_tui.sync.config import SyncConfig
+from haihai_tui.sync.events import Listener, Pacer
+from haihai_tui.sync.ports import Haihai, Salesforce, State
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One value of a plan; `old` is None where it is not known."""
+
+    field: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntry:
+    """What a run would do to one record: the line of a plan."""
+
+    flow: str
+    action: str
+    record: str
+    address: str
+    fields: tuple[FieldChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run was asked for.
+
+    `confirm` is the id of the halted run whose plan may go through once.
+    `from_file` gives `suppressions` or `page-views` an exported list.
+    """
+
+    plan: bool = False
+    full: bool = False
+    from_file: Path | None = None
+    confirm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`tables` keeps snapshots between runs; `scratch` is this run's alone."""
+
+    run_id: str
+    config: SyncConfig
+    salesforce: Salesforce
+    haihai: Haihai
+    state: State
+    listener: Listener
+    pacer: Pacer
+    tables: Path
+    scratch: Path
+    options: Options = field(default_factory=Options)
+    on_plan: Callable[[PlanEntry], None] | None = None
+
+    def table(self, name: str) -> Path | None:
+        """The current file of a table, None before the first."""
+        current = self.state.snapshot(name)
+        return self.tables / current if current else None
+
+    def next_table(self, name: str) -> Path:
+        """Where this run writes the next generation of a table."""
+        return self.tables / f"{name}.{self.run_id}"

@@ -1,0 +1,84 @@
+"""The spool of a plan: one line a change, in Salesforce Id order, on disk.
+
+The same file is planned, shown, executed and turned into the next snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from haihai_tui.sync.tables.records import ID_WIDTH
+from haihai_tui.sync.tables.snapshot import VALUES_AT
+
+CREATE = b"C"
+RETURN = b"R"
+UPDATE = b"U"
+ADDRESS = b"A"
+TOUCH = b"T"
+LEAVE = b"X"
+DELETE = b"D"
+"""Kinds: new link; back in the audience; values; other address; record moved but
+nothing to send; left the audience; deleted."""
+
+ARRIVING = frozenset((CREATE, RETURN, ADDRESS))
+DEPARTING = frozenset((ADDRESS, LEAVE, DELETE))
+SENDING = frozenset((CREATE, RETURN, UPDATE, ADDRESS))
+
+_SEPARATOR = b"\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record's change; `old` and `new` are snapshot lines.
+
+    `send` holds the values to upload where they differ from those to remember.
+    """
+
+    kind: bytes
+    record_id: bytes
+    old: bytes | None
+    new: bytes | None
+    send: bytes = b""
+
+    @property
+    def row(self) -> bytes:
+        """The CSV values to upload."""
+        return self.send or (self.new or b"")[VALUES_AT:]
+
+
+class ChangeWriter:
+    """Appends changes; Ids must ascend."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._out: IO[bytes] = path.open("wb")
+
+    def write(self, change: Change) -> None:
+        self.count += 1
+        self._out.write(
+            _SEPARATOR.join(
+                (
+                    change.kind + change.record_id,
+                    change.old or b"",
+                    change.new or b"",
+                    change.send,
+                )
+            )
+            + b"\n"
+        )
+
+    def close(self) -> None:
+        self._out.close()
+
+
+def read_changes(path: Path) -> Iterator[Change]:
+    with path.open("rb", buffering=1 << 18) as stream:
+        for line in stream:
+            head, old, new, send = line[:-1].split(_SEPARATOR)
+            yield Change(
+                head[:1], head[1 : 1 + ID_WIDTH], old or None, new or None, send
+            )
