@@ -164,8 +164,8 @@ class CustomersPlanner:
                     "snapshot_rebuilt",
                     FLOW,
                     text(
-                        "前回の控え {path} が壊れているか見つかりません。全件を読み直して"
-                        "作り直します。",
+                        "前回の控え {path} が壊れているか見つかりません。"
+                        "全件を読み直して作り直します。",
                         path=path.name,
                     ),
                     "warning",

@@ -73,6 +73,11 @@ class FixedTable:
                 high = middle
         return low
 
+    def rewind(self) -> None:
+        """Let keys be asked for from the lowest again."""
+        self._first = 0
+        self._block = []
+
     def find(self, wanted: bytes) -> list[bytes]:
         """All records under a key.  Keys must be asked for in ascending order."""
         if not self.count:

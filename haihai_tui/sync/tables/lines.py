@@ -81,6 +81,11 @@ class LineTable:
             carry = lines.pop()
             yield from lines
 
+    def rewind(self) -> None:
+        """Let keys be asked for from the lowest again."""
+        self._offset = self._start
+        self._line = None
+
     def find(self, key: bytes) -> bytes | None:
         """The line of a key.  Keys must be asked for in ascending order."""
         for _ in range(64):

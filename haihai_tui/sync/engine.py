@@ -1,0 +1,305 @@
+"""One run: every flow is planned and judged before the first write of any.
+
+What stops the whole run (a lost authorisation, a used-up budget, a safety stop, an
+interrupt) ends it; what concerns one flow lets the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from haihai_tui.errors import (
+    AuthorisationNeeded,
+    BudgetUsedUp,
+    ConnectorError,
+    Interrupted,
+    SafetyStop,
+    SettingsError,
+    Text,
+    text,
+)
+from haihai_tui.sync import guard
+from haihai_tui.sync.customers import CustomersPlan, CustomersPlanner
+from haihai_tui.sync.customers_run import CustomersRun
+from haihai_tui.sync.events import Event
+from haihai_tui.sync.imports import settle_pending
+from haihai_tui.sync.outcome import FlowOutcome, RunOutcome
+from haihai_tui.sync.page_views import PageViews
+from haihai_tui.sync.ports import Member, View
+from haihai_tui.sync.services import PlanEntry, Services
+from haihai_tui.sync.suppressions import Suppressions
+from haihai_tui.sync.writeback import Source, WriteBack
+
+FLOWS = ("customers", "suppressions", "page-views")
+
+FLOW_NAMES: dict[str, Text] = {
+    "customers": text("顧客連携"),
+    "suppressions": text("配信停止禁止顧客連携"),
+    "page-views": text("顧客閲覧URL連携"),
+}
+
+_ENDS_THE_RUN = (AuthorisationNeeded, BudgetUsedUp, Interrupted, SafetyStop)
+
+
+class Flow(Protocol):
+    """What the engine needs of a flow."""
+
+    @property
+    def concerned(self) -> Path: ...
+    def plan(self) -> None: ...
+    def weight(self) -> guard.Weight: ...
+    def entries(self) -> Iterator[PlanEntry]: ...
+    def execute(self) -> None: ...
+    def commit(self) -> None: ...
+    def outcome(self) -> FlowOutcome: ...
+
+
+class CustomersFlow:
+    """顧客連携 as the engine sees it."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._planner = CustomersPlanner(services)
+
+    @property
+    def concerned(self) -> Path:
+        return self._plan.draft.concerned
+
+    def plan(self) -> None:
+        if not self._services.options.plan:
+            settle_pending(self._services, "customers")
+        self._plan: CustomersPlan = self._planner.plan()
+        self._run = CustomersRun(self._services, self._plan)
+
+    def weight(self) -> guard.Weight:
+        return self._planner.weight(self._plan)
+
+    def entries(self) -> Iterator[PlanEntry]:
+        return self._run.entries()
+
+    def execute(self) -> None:
+        self._run.execute()
+
+    def commit(self) -> None:
+        self._run.commit()
+
+    def outcome(self) -> FlowOutcome:
+        return self._run.outcome()
+
+
+class WriteBackFlow:
+    """A write-back flow as the engine sees it."""
+
+    def __init__(self, services: Services, source: Source) -> None:
+        self._run = WriteBack(services, source)
+        self._executed = False
+
+    @property
+    def concerned(self) -> Path:
+        return self._plan.concerned
+
+    def plan(self) -> None:
+        self._plan = self._run.plan()
+
+    def weight(self) -> guard.Weight:
+        return self._run.weight()
+
+    def entries(self) -> Iterator[PlanEntry]:
+        return self._run.entries()
+
+    def execute(self) -> None:
+        self._run.execute()
+        self._executed = True
+
+    def commit(self) -> None:
+        """A run that was cut off commits nothing: repeating it is harmless."""
+        if self._executed:
+            self._run.commit()
+
+    def outcome(self) -> FlowOutcome:
+        return self._run.outcome()
+
+
+@dataclass(frozen=True, slots=True)
+class FromFile:
+    """Readers of exported lists, given where `--from-file` was."""
+
+    members: Callable[[], Iterator[Member]] | None = None
+    views: Callable[[], Iterator[View]] | None = None
+
+
+class Engine:
+    """Runs the named flows, in the order given."""
+
+    def __init__(
+        self, services: Services, flows: Sequence[str], from_file: FromFile
+    ) -> None:
+        self._services = services
+        self._names = flows
+        self._from_file = from_file
+        self._ready: dict[str, Flow] = {}
+        self._calls: dict[str, dict[str, int]] = {}
+        self.outcome = RunOutcome()
+
+    def run(self) -> RunOutcome:
+        try:
+            for name in self._names:
+                self._attempt(name, self._prepare)
+            if self._services.options.plan:
+                self._tell_plan()
+            else:
+                for name in list(self._ready):
+                    self._attempt(name, self._execute)
+        except _ENDS_THE_RUN as error:
+            self.outcome.error = error
+        self._sum_up()
+        return self.outcome
+
+    def _attempt(self, name: str, step: Callable[[str], None]) -> None:
+        before = self._counted_calls()
+        try:
+            step(name)
+        except _ENDS_THE_RUN as error:
+            self._tell_failure(name, error)
+            raise
+        except ConnectorError as error:
+            self._tell_failure(name, error)
+            self._ready.pop(name, None)
+            self.outcome.flows.setdefault(name, FlowOutcome())
+            if self.outcome.error is None:
+                self.outcome.error = error
+        finally:
+            self._add_calls(name, before)
+
+    def _prepare(self, name: str) -> None:
+        self._services.pacer.check()
+        self._tell(
+            "flow_started",
+            name,
+            text("{flow}を計画します。", flow=str(FLOW_NAMES[name])),
+        )
+        flow = self._make(name)
+        flow.plan()
+        self._ready[name] = flow
+        self._tell_planned(name, flow.outcome())
+        if not self._services.options.plan:
+            self._guard(flow)
+
+    def _make(self, name: str) -> Flow:
+        services = self._services
+        if name == "customers":
+            return CustomersFlow(services)
+        if name == "suppressions":
+            read = self._from_file.members
+            return WriteBackFlow(services, Suppressions(services, read and read()))
+        if name == "page-views":
+            views = self._from_file.views
+            return WriteBackFlow(services, PageViews(services, views and views()))
+        raise SettingsError(text("「{flow}」という連携はありません。", flow=name))
+
+    def _guard(self, flow: Flow) -> None:
+        weight = flow.weight()
+        why = guard.judge(weight, self._services.config.guard)
+        if why is None:
+            return
+        confirm = self._services.options.confirm
+        guard.halt_unless_confirmed(
+            why,
+            flow.concerned,
+            self._kept(self._services.run_id, weight.flow),
+            self._kept(confirm, weight.flow) if confirm else None,
+        )
+        self._tell(
+            "confirmed",
+            weight.flow,
+            text("確認済みのため続行します: {why}", why=str(why)),
+        )
+
+    def _kept(self, run_id: str, flow: str) -> Path:
+        return self._services.tables / f"halted.{run_id}.{flow}"
+
+    def _execute(self, name: str) -> None:
+        flow = self._ready[name]
+        self._services.pacer.check()
+        try:
+            flow.execute()
+        finally:
+            flow.commit()
+        self._tell_done(name, flow.outcome())
+
+    def _tell_plan(self) -> None:
+        if self._services.on_plan is None:
+            return
+        for flow in self._ready.values():
+            for entry in flow.entries():
+                self._services.on_plan(entry)
+
+    def _sum_up(self) -> None:
+        for name, flow in self._ready.items():
+            outcome = flow.outcome()
+            if not self._services.options.plan:
+                outcome.rejected = self._services.state.count_rejects(name)
+            self.outcome.flows[name] = outcome
+        for name, calls in self._calls.items():
+            self.outcome.flows.setdefault(name, FlowOutcome()).api_calls = calls
+
+    # ------------------------------------------------------------------ events
+
+    def _counted_calls(self) -> dict[str, int]:
+        return {
+            "salesforce": self._services.salesforce.calls(),
+            "haihai": self._services.haihai.calls(),
+        }
+
+    def _add_calls(self, name: str, before: dict[str, int]) -> None:
+        now = self._counted_calls()
+        calls = self._calls.setdefault(name, dict.fromkeys(now, 0))
+        for service, count in now.items():
+            calls[service] += count - before[service]
+
+    def _tell(self, kind: str, flow: str, wording: Text) -> None:
+        self._services.listener(Event(kind, flow, wording))
+
+    def _tell_failure(self, name: str, error: ConnectorError) -> None:
+        data = {"cause": error.cause, "exit_code": int(error.exit_code)}
+        self._services.listener(Event("flow_failed", name, error.what, "error", data))
+        if error.remedy:
+            self._services.listener(Event("remedy", name, error.remedy, "info", data))
+
+    def _tell_planned(self, name: str, outcome: FlowOutcome) -> None:
+        wording = text(
+            "計画: 読み取り {read}、変更なし {unchanged}、新規 {created}、更新 {updated}、"
+            "除外 {excluded}、エラー {rejected}、確認待ち {held}",
+            read=outcome.read,
+            unchanged=outcome.unchanged,
+            created=outcome.created + outcome.linked,
+            updated=outcome.updated,
+            excluded=outcome.excluded,
+            rejected=outcome.rejected,
+            held=outcome.held,
+        )
+        self._tell("flow_planned", name, wording)
+
+    def _tell_done(self, name: str, outcome: FlowOutcome) -> None:
+        wording = text(
+            "{flow}が完了しました (書き込み {written} 件)。",
+            flow=str(FLOW_NAMES[name]),
+            written=outcome.written,
+        )
+        self._tell("flow_done", name, wording)
+        if outcome.unconfirmed:
+            self._services.listener(
+                Event(
+                    "not_confirmed",
+                    name,
+                    text(
+                        "配配メールは {count} 行を受け付けましたが、取り込み結果は未確認"
+                        "です。次回の実行で確認します。",
+                        count=outcome.unconfirmed,
+                    ),
+                    "warning",
+                )
+            )

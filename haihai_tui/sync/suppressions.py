@@ -1,0 +1,278 @@
+"""配信停止禁止顧客連携, HaiHai Mail → Salesforce.
+
+The state of every member of every group is rolled up per address by the declared
+rule; whoever is, or once was, other than 配信可能 stands in a ledger.  停止, 禁止 and
+エラー stay apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import IO
+
+from haihai_tui.errors import text
+from haihai_tui.sync import guard
+from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
+from haihai_tui.sync.events import Event
+from haihai_tui.sync.mapping import Problem
+from haihai_tui.sync.matching import SILENT, STATE_CODES
+from haihai_tui.sync.moments import field_moment, normal_moment, to_the_second
+from haihai_tui.sync.ports import Field, Member, Transaction
+from haihai_tui.sync.services import Services
+from haihai_tui.sync.suppression_ledger import (
+    LEDGER,
+    LEDGER_WIDTH,
+    Standing,
+    standing_of,
+)
+from haihai_tui.sync.tables.fixed import FixedTable, patch_fixed
+from haihai_tui.sync.tables.sorting import sort_records
+from haihai_tui.sync.writeback import NULL, Source, Target, Wanted, write_changed
+
+FLOW = "suppressions"
+KNOWN_LIMIT = 500_000
+"""Up to so many ledger keys are kept in memory to pass over plain members."""
+
+STATE_WORDS = {b"a": "配信可能", b"s": "配信停止", b"b": "配信禁止"}
+ERROR_WORDS = {True: "エラー", False: "OK"}
+
+_SEPARATOR = b"\x1f"
+_RANK = {b"a": 0, b"s": 1, b"b": 2}
+
+
+class Suppressions(Source):
+    """Members' 配信状態 as the source of a write-back."""
+
+    flow = FLOW
+
+    def __init__(
+        self, services: Services, members_from_file: Iterator[Member] | None = None
+    ) -> None:
+        super().__init__(services)
+        self._config = services.config.suppressions
+        self._from_file = members_from_file
+        self._next = services.next_table(LEDGER)
+        self._ledger: FixedTable | None = None
+        self._superseded: Path | None = None
+
+    @property
+    def sobjects(self) -> tuple[str, ...]:
+        return self._config.sobjects
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        config = self._config
+        names = (config.state_field, config.changed_at_field, config.status_field)
+        return tuple(name for name in names if name)
+
+    # ----------------------------------------------------------------- reading
+
+    def _groups(self) -> list[str]:
+        if isinstance(self._config.rollup, tuple):
+            return list(self._config.rollup)
+        if self._config.groups:
+            return list(self._config.groups)
+        listed = self.services.haihai.groups()
+        if listed is None:
+            return [self.services.config.customers.group]
+        return [group.gid for group in listed]
+
+    def _members(self) -> Iterator[tuple[str, Member]]:
+        if self._from_file is not None:
+            for member in self._from_file:
+                yield "file", member
+            return
+        for group in self._groups():
+            for member in self.services.haihai.members(group, self.folder):
+                yield group, member
+
+    def collect(self, changed: IO[bytes]) -> None:
+        with FixedTable(self._current(), LEDGER_WIDTH, KEY_BYTES) as known:
+            self._had = known.count
+            lines = sort_records(self._telling(known), _whole, self.folder, "standings")
+            delta = self.folder / "ledger.delta"
+            with (
+                FixedTable(self._current(), LEDGER_WIDTH, KEY_BYTES) as before,
+                delta.open("wb") as out,
+            ):
+                moved = self._moved(lines, before, out)
+                self.changed = write_changed(changed, moved)
+            with FixedTable(delta, LEDGER_WIDTH, KEY_BYTES) as new:
+                patch_fixed(known, new, new.count, self._next)
+        self._ledger = FixedTable(self._next, LEDGER_WIDTH, KEY_BYTES)
+
+    def _current(self) -> Path | None:
+        return self.services.table(LEDGER)
+
+    def _telling(self, known: FixedTable) -> Iterator[bytes]:
+        """A line for each membership that may matter: all but those 配信可能 people
+        who were never anything else."""
+        keys: set[bytes] | None = None
+        if self._config.rollup != "all" and known.count <= KNOWN_LIMIT:
+            keys = {record[:KEY_BYTES] for record in known}
+        errors_matter = bool(self._config.status_field)
+        for group, (address, state, at, _, in_error) in self._members():
+            self.read += 1
+            if self.read % 50_000 == 0:
+                self._tell_progress()
+            in_error = in_error and errors_matter
+            if state == "allowed" and not in_error and keys is not None and not keys:
+                continue
+            folded = fold_address(address)
+            if folded is None:
+                continue
+            key = address_key(folded)
+            plain = state == "allowed" and not in_error
+            if plain and keys is not None and key not in keys:
+                continue
+            yield _SEPARATOR.join(
+                (
+                    key.hex().encode(),
+                    STATE_CODES[state],
+                    b"e" if in_error else b"-",
+                    at.encode(),
+                    group.encode(),
+                    folded.encode(),
+                )
+            )
+
+    def _tell_progress(self) -> None:
+        self.services.pacer.check()
+        wording = text("配配メールから読み取り中: {done} 件", done=self.read)
+        data = {"stage": "read", "done": self.read}
+        self.services.listener(Event("progress", FLOW, wording, "debug", data))
+
+    def _moved(
+        self, lines: Iterator[bytes], before: FixedTable, out: IO[bytes]
+    ) -> Iterator[tuple[bytes, str]]:
+        """Addresses whose standing is another than in the ledger; fills the delta."""
+        for key_hex, group in groupby(lines, key=_key_of):
+            key = bytes.fromhex(key_hex.decode())
+            rows = [line.split(_SEPARATOR) for line in group]
+            standing = self._roll_up(rows)
+            known = before.find(key)
+            if not known and standing.state == b"a" and not standing.in_error:
+                continue
+            record = standing.record(key)
+            if known and known[0] == record:
+                continue
+            out.write(record)
+            yield key, rows[0][5].decode()
+
+    def _roll_up(self, rows: list[list[bytes]]) -> Standing:
+        states = [row[1] for row in rows]
+        in_error = any(row[2] == b"e" for row in rows)
+        strongest = max(states, key=_RANK.__getitem__)
+        if self._config.rollup == "all":
+            strongest = min(states, key=_RANK.__getitem__)
+        moments = [row[3].decode() for row in rows if row[1] == strongest and row[3]]
+        at = max(moments, default="") if strongest in SILENT else ""
+        return Standing(strongest, in_error, to_the_second(at))
+
+    # ----------------------------------------------------------------- writing
+
+    def rewind(self) -> None:
+        if self._ledger:
+            self._ledger.rewind()
+
+    def wanted(
+        self, key: bytes, target: Target, current: Mapping[str, str]
+    ) -> Wanted | None:
+        assert self._ledger is not None
+        found = self._ledger.find(key)
+        if not found:
+            return None
+        standing = standing_of(found[0])
+        fields = {field.name: field for field in target.fields}
+        values: dict[str, str] = {}
+        state = fields.get(self._config.state_field)
+        if state is not None:
+            word, now = _state_value(state, standing.state), current[state.name]
+            if standing.state == b"a" and now in ("", "false"):
+                return None
+            problem = _unfit(state, word)
+            if problem:
+                return Wanted({}, (problem,))
+            if word != now:
+                values[state.name] = word
+        silences = bool(values) and standing.state in SILENT
+        self._add_moment(values, fields, standing, current)
+        self._add_status(values, fields, standing, current)
+        return Wanted(values, silences=silences)
+
+    def _add_moment(
+        self,
+        values: dict[str, str],
+        fields: Mapping[str, Field],
+        standing: Standing,
+        current: Mapping[str, str],
+    ) -> None:
+        field = fields.get(self._config.changed_at_field)
+        if field is None:
+            return
+        moment = field_moment(field, standing.changed_at)
+        if moment != normal_moment(field, current[field.name]):
+            values[field.name] = moment or NULL
+
+    def _add_status(
+        self,
+        values: dict[str, str],
+        fields: Mapping[str, Field],
+        standing: Standing,
+        current: Mapping[str, str],
+    ) -> None:
+        field = fields.get(self._config.status_field)
+        if field is None:
+            return
+        word = ERROR_WORDS[standing.in_error]
+        if word != current[field.name]:
+            values[field.name] = word
+
+    def weight(self, stopped: int) -> guard.Weight:
+        return guard.Weight(
+            FLOW,
+            total=self.read,
+            stopped=stopped,
+            source_empty=self.read == 0 and self._had > 0 and self._from_file is None,
+        )
+
+    def keep(self, transaction: Transaction) -> None:
+        self._superseded = self._current()
+        transaction.set_snapshot(LEDGER, self._next.name)
+
+    def done(self) -> None:
+        if self._ledger:
+            self._ledger.close()
+        if self._superseded:
+            self._superseded.unlink(missing_ok=True)
+
+
+def _whole(line: bytes) -> bytes:
+    return line
+
+
+def _key_of(line: bytes) -> bytes:
+    return line[: 2 * KEY_BYTES]
+
+
+def _state_value(field: Field, state: bytes) -> str:
+    if field.type == "boolean":
+        return "true" if state in SILENT else "false"
+    return STATE_WORDS[state]
+
+
+def _unfit(field: Field, word: str) -> Problem | None:
+    if field.restricted and field.picklist and word not in field.picklist:
+        return Problem(
+            field.name,
+            word,
+            text(
+                "選択リスト {field} に値「{word}」がありません。",
+                field=field.name,
+                word=word,
+            ),
+            text("選択リストに値を追加してください。"),
+        )
+    return None
