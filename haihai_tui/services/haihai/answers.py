@@ -97,6 +97,15 @@ def require_success(answer: Answer, wire: Wire) -> Answer:
     raise _error(answer, wire)
 
 
+def require_no_answer(head: str, wire: Wire) -> None:
+    """Raise what `head`, the beginning of a table, means where it is none."""
+    answer = read_answer(head, wire)
+    if answer is not None:
+        require_success(answer, wire)
+    if answer is not None or is_markup(head) or not head.strip():
+        raise no_answer(head)
+
+
 def require_status(status: int, retry_after: float | None = None) -> None:
     """Raise what an HTTP status means where the body is no answer."""
     if status == 200:

@@ -13,7 +13,7 @@ from io import StringIO
 from pathlib import Path
 
 from haihai_tui.errors import ConnectorError, text
-from haihai_tui.services.haihai import answers, csvfile, retrieval
+from haihai_tui.services.haihai import answers, csvfile, csvtext, retrieval
 from haihai_tui.services.haihai import rows as read
 from haihai_tui.services.haihai.connection import Account, Connection, OnCall
 from haihai_tui.services.haihai.wire import Wire
@@ -101,8 +101,7 @@ class HaihaiClient:
             return _UNAVAILABLE
         except answers.UnknownJob:
             return _UNAVAILABLE
-        answer = answers.read_answer(body, wire)
-        if answer is not None:
+        if body is None:
             return ImportResult("pending")
         return ImportResult("done", tuple(_failures(body, wire)))
 
@@ -162,7 +161,7 @@ def _require_harmless(batch: Batch) -> None:
 
 def _failures(body: str, wire: Wire) -> Iterator[ImportFailure]:
     """Refused rows of a result table, rows counted from 0 in the file."""
-    records = read.records(StringIO(body, newline=""))
+    records = csvtext.records(StringIO(body, newline=""))
     wanted = (wire.result_row_column, wire.result_outcome_column)
     optional = (wire.result_address_column, wire.result_reason_column)
     number, outcome, address, reason = retrieval.positions(records, wanted, optional)

@@ -127,14 +127,17 @@ class Connection:
 
         return self._channel.repeat("POST " + wire.import_path, attempt)
 
-    def fetch(self, action: str, fields: Mapping[str, str]) -> str:
-        """The text of a small retrieval: a table, or an answer for the caller."""
+    def fetch(self, action: str, fields: Mapping[str, str]) -> str | None:
+        """The text of a small table, or None where the service says "pending"."""
         self._count("retrieval")
 
-        def attempt() -> str:
+        def attempt() -> str | None:
             response = self._channel.once(self._retrieval(action, fields))
             body = answers.decode(response.content, self.wire)
-            self._require_usable(response, body)
+            answer = answers.read_answer(body, self.wire)
+            if answer is not None and answer.code in self.wire.pending_codes:
+                return None
+            self._require_table(response, body)
             return body
 
         return self._channel.repeat(f"POST /?ac={action}", attempt)
@@ -149,7 +152,7 @@ class Connection:
                 if _is_markup(answer) or answer.status_code != 200:
                     answer.read()
                     body = answers.decode(answer.content[:_ANSWER_BYTES], self.wire)
-                    self._require_usable(answer, body)
+                    self._require_table(answer, body)
                 _store(answer, path)
             _require_whole(path, self.wire)
             return Download(path, _date(answer))
@@ -213,19 +216,19 @@ class Connection:
 
     def _accepted(self, response: httpx.Response) -> Answer:
         body = answers.decode(response.content, self.wire)
-        self._require_usable(response, body)
         answer = answers.read_answer(body, self.wire)
-        if answer is None:
-            raise answers.no_answer(body)
-        return answers.require_success(answer, self.wire)
-
-    def _require_usable(self, response: httpx.Response, body: str) -> None:
-        """Raise for a refusal, a bad HTTP status, and a body that says nothing."""
-        answer = answers.read_answer(body[:_ANSWER_BYTES], self.wire)
-        if answer is not None and answer.code not in self.wire.pending_codes:
+        if answer is not None:
             answers.require_success(answer, self.wire)
         answers.require_status(response.status_code, retry_after(response.headers))
-        if not body.strip() or answers.is_markup(body):
+        if answer is None:
+            raise answers.no_answer(body)
+        return answer
+
+    def _require_table(self, response: httpx.Response, body: str) -> None:
+        """Raise what `body` means where it is an answer, a page or nothing."""
+        answers.require_no_answer(body, self.wire)
+        answers.require_status(response.status_code, retry_after(response.headers))
+        if _is_markup(response):
             raise answers.no_answer(body)
 
 
@@ -249,12 +252,7 @@ def _require_whole(path: Path, wire: Wire) -> None:
         size = file.seek(0, 2)
         file.seek(max(0, size - 1))
         last = file.read(1)
-    if size <= _ANSWER_BYTES:
-        answer = answers.read_answer(head, wire)
-        if answer is not None:
-            answers.require_success(answer, wire)
-    if not head.strip() or answers.is_markup(head):
-        raise answers.no_answer(head)
+    answers.require_no_answer(head, wire)
     if last != b"\n":
         raise Transient(text("配配メールの応答が途中で切れています。"))
 

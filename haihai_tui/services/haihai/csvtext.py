@@ -7,14 +7,19 @@ name in the settings can be wrong while its bytes cannot.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Generator
+import csv
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from haihai_tui.services.atomic import storage_errors
 
 CsvText = Generator[str, None, None]
 
+Records = Iterator[list[str]]
+
 _BLOCK = 1 << 20
+_Row = TypeVar("_Row")
 
 
 def encoding_of(path: Path) -> str | None:
@@ -26,17 +31,54 @@ def encoding_of(path: Path) -> str | None:
 
 
 def opened(path: Path, encoding: str, *, delete: bool = False) -> CsvText:
-    """Lines with their ends; closed, and deleted if asked, when read to the end."""
+    """Lines with their ends; `close` shuts the file, and deletes it if asked."""
     with storage_errors(path):
         file = path.open(encoding=encoding, newline="")
 
     def lines() -> CsvText:
-        with file:
-            yield from file
-        if delete:
-            path.unlink(missing_ok=True)
+        try:
+            with file:
+                yield from file
+        finally:
+            if delete:
+                path.unlink(missing_ok=True)
 
     return lines()
+
+
+def records(lines: Iterator[str]) -> Records:
+    """CSV records; strict, so that a quote left open at the end is an error."""
+    return csv.reader(lines, strict=True)
+
+
+def header_of(records: Records) -> list[str]:
+    """The first record; empty where there is none or it is no CSV."""
+    try:
+        return next(records, [])
+    except csv.Error:
+        return []
+
+
+def read_table(
+    lines: CsvText, begin: Callable[[Records], Iterator[_Row]]
+) -> Iterator[_Row]:
+    """Rows of a table whose file is closed at the end, on an error, or when left.
+
+    `begin` reads the header at once and returns the rows behind it.
+    """
+    try:
+        rows = begin(records(lines))
+    except BaseException:
+        lines.close()
+        raise
+    return _closing(lines, rows)
+
+
+def _closing(lines: CsvText, rows: Iterator[_Row]) -> Iterator[_Row]:
+    try:
+        yield from rows
+    finally:
+        lines.close()
 
 
 def _decodes(path: Path, encoding: str) -> bool:

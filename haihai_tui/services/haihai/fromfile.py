@@ -13,7 +13,14 @@ from pathlib import Path
 
 from haihai_tui.errors import SettingsError, Text, text
 from haihai_tui.services.haihai import rows as read
-from haihai_tui.services.haihai.csvtext import encoding_of, opened
+from haihai_tui.services.haihai.csvtext import (
+    CsvText,
+    Records,
+    encoding_of,
+    header_of,
+    opened,
+    read_table,
+)
 from haihai_tui.services.haihai.wire import Wire
 from haihai_tui.sync.ports import Member, View
 
@@ -25,8 +32,12 @@ def members_from_file(path: Path, wire: Wire) -> Iterator[Member]:
     missing.  Raises SettingsError naming file, line and column.
     """
     wanted, optional = read.member_columns(wire)
-    records, positions, fail = _open(path, wanted, optional)
-    return read.members(records, positions, wire, fail)
+
+    def begin(records: Records) -> Iterator[Member]:
+        where = _positions(path, records, wanted, optional)
+        return read.members(records, where, wire, _failure(path))
+
+    return read_table(_lines(path), begin)
 
 
 def views_from_file(path: Path, wire: Wire) -> Iterator[View]:
@@ -36,32 +47,42 @@ def views_from_file(path: Path, wire: Wire) -> Iterator[View]:
     missing.  Raises SettingsError naming file, line and column.
     """
     wanted, optional = read.view_columns(wire)
-    records, positions, fail = _open(path, wanted, optional)
-    return read.views(records, positions, wire, fail)
+
+    def begin(records: Records) -> Iterator[View]:
+        where = _positions(path, records, wanted, optional)
+        return read.views(records, where, wire, _failure(path))
+
+    return read_table(_lines(path), begin)
 
 
-def _open(
-    path: Path, wanted: Sequence[str], optional: Sequence[str]
-) -> tuple[Iterator[list[str]], list[int], read.Fail]:
+def _lines(path: Path) -> CsvText:
     encoding = encoding_of(path)
     if encoding is None:
         raise SettingsError(
             text("{path} の文字コードを判別できません。", path=str(path)),
             text("CSV を UTF-8 または CP932（Shift_JIS）で保存し直してください。"),
         )
-    records = read.records(opened(path, encoding))
+    return opened(path, encoding)
 
+
+def _failure(path: Path) -> read.Fail:
     def fail(what: Text, *, damaged: bool = False) -> SettingsError:
         return SettingsError(
             text("{path}: {what}", path=str(path), what=what),
             text("配配メールの画面からもう一度エクスポートしてください。"),
         )
 
-    header = next(records, [])
-    positions = read.columns(header, wanted, optional)
-    if positions is None:
+    return fail
+
+
+def _positions(
+    path: Path, records: Records, wanted: Sequence[str], optional: Sequence[str]
+) -> list[int]:
+    header = header_of(records)
+    found = read.columns(header, wanted, optional)
+    if found is None:
         raise _missing(path, header, wanted)
-    return records, positions, fail
+    return found
 
 
 def _missing(path: Path, header: Sequence[str], wanted: Sequence[str]) -> SettingsError:

@@ -19,10 +19,10 @@ from haihai_tui.errors import (
     Text,
     text,
 )
-from haihai_tui.services.haihai import answers
+from haihai_tui.services.haihai import answers, csvtext
 from haihai_tui.services.haihai import rows as read
 from haihai_tui.services.haihai.connection import Connection, Download
-from haihai_tui.services.haihai.csvtext import encoding_of, opened
+from haihai_tui.services.haihai.csvtext import CsvText, encoding_of, opened, read_table
 from haihai_tui.sync.ports import Group, Member, View
 
 
@@ -35,13 +35,13 @@ def groups(connection: Connection) -> tuple[Group, ...] | None:
         body = connection.fetch(wire.groups_action, {})
     except answers.NotOffered:
         return None
-    records = read.records(StringIO(body, newline=""))
+    if body is None:
+        raise failure(text("グループ一覧がまだ用意されていません。"), damaged=True)
+    records = csvtext.records(StringIO(body, newline=""))
     wanted = (wire.group_id_column, wire.group_name_column)
     gid, name = positions(records, wanted, ())
     return tuple(
-        Group(row[gid], row[name])
-        for row in records
-        if len(row) > max(gid, name) and row[gid]
+        Group(row[gid], row[name]) for row in records if len(row) > max(gid, name)
     )
 
 
@@ -54,10 +54,13 @@ def members(connection: Connection, group: str, folder: Path) -> Iterator[Member
         connection.target(group),
         folder / f"members-{_safe(group)}.csv",
     )
-    records = _records(table)
     wanted, optional = read.member_columns(wire)
-    where = positions(records, wanted, optional)
-    return read.members(records, where, wire, failure)
+    return read_table(
+        _lines(table),
+        lambda records: read.members(
+            records, positions(records, wanted, optional), wire, failure
+        ),
+    )
 
 
 def views(
@@ -80,10 +83,13 @@ def views(
             text("途中のプロキシが応答を書き換えていないか確認してください。"),
             cause="service_unavailable",
         )
-    records = _records(table)
     wanted, optional = read.view_columns(wire)
-    where = positions(records, wanted, optional)
-    return table.at.astimezone(UTC), read.views(records, where, wire, failure)
+    return table.at.astimezone(UTC), read_table(
+        _lines(table),
+        lambda records: read.views(
+            records, positions(records, wanted, optional), wire, failure
+        ),
+    )
 
 
 def _download(
@@ -100,19 +106,19 @@ def _download(
         raise answers.NotOffered(error.what, remedy) from error
 
 
-def _records(table: Download) -> Iterator[list[str]]:
-    """Records of a downloaded table, which is deleted when it has been read."""
+def _lines(table: Download) -> CsvText:
+    """Lines of a downloaded table, which is deleted when it has been read."""
     encoding = encoding_of(table.path)
     if encoding is None:
         raise failure(text("文字コードを判別できません。"), damaged=True)
-    return read.records(opened(table.path, encoding, delete=True))
+    return opened(table.path, encoding, delete=True)
 
 
 def positions(
     records: Iterator[list[str]], wanted: Sequence[str], optional: Sequence[str]
 ) -> list[int]:
     """Where the columns are, by the header line; SettingsError if one is missing."""
-    header = next(records, [])
+    header = csvtext.header_of(records)
     found = read.columns(header, wanted, optional)
     if found is None:
         raise SettingsError(

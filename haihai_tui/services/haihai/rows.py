@@ -8,7 +8,7 @@ found by name once, then rows are read by position: a million take about a secon
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol, TypeVar
 
@@ -36,11 +36,6 @@ _FORMATS = (
     "%Y/%m/%d",
     "%Y-%m-%d",
 )
-
-
-def records(lines: Iterable[str]) -> Iterator[list[str]]:
-    """CSV records; strict, so that a quote left open at the end is an error."""
-    return csv.reader(lines, strict=True)
 
 
 def columns(
