@@ -42,17 +42,16 @@ def _locked(*fields: Props) -> list[Props]:
 def _system_fields(*, owner: bool) -> list[Props]:
     """The fields that every record has, as real descriptions show them."""
     no = {"nillable": False, "defaultedOnCreate": True}
-    user = {**no, "relationship": ""}
     stamps = _locked(
         field("CreatedDate", "datetime", "Created Date", **no),
-        lookup("CreatedById", "User", **user),
+        lookup("CreatedById", "User", **no),
         field("LastModifiedDate", "datetime", "Last Modified Date", **no),
-        lookup("LastModifiedById", "User", **user),
+        lookup("LastModifiedById", "User", **no),
         field("SystemModstamp", "datetime", "System Modstamp", **no),
     )
     if not owner:
         return stamps
-    return [lookup("OwnerId", "User", **user, permissionable=False), *stamps]
+    return [lookup("OwnerId", "User", **no, permissionable=False), *stamps]
 
 
 def _identity() -> list[Props]:
@@ -153,10 +152,6 @@ def _campaign() -> Props:
             field("NumberSent", "double", "Num Sent", precision=18),
             field("IsActive", "boolean", "Active"),
             _text("Description", 32_000),
-            *_locked(
-                field("NumberOfLeads", "int", "Leads in Campaign", digits=9),
-                field("NumberOfContacts", "int", "Contacts in Campaign", digits=9),
-            ),
         ],
         owner=True,
     )
@@ -173,10 +168,6 @@ def _campaign_member() -> Props:
             lookup("LeadId", "Lead", **once),
             lookup("ContactId", "Contact", **once),
             picklist("Status", ["Sent", "Responded"], length=40),
-            *_locked(
-                field("HasResponded", "boolean", "Responded"),
-                field("FirstRespondedDate", "date", "First Responded Date"),
-            ),
         ],
     )
     made["flags"] |= {"undeletable": False, "layoutable": False}
@@ -331,7 +322,7 @@ def _app_objects() -> dict[str, Props]:
     ]
     token = [
         _text("AccessToken", 256),
-        lookup("AppMenuItemId", "AppMenuItem", relationship="AppMenuItem"),
+        lookup("AppMenuItemId", "AppMenuItem"),
         _text("AppName", 1333, filterable=True, sortable=True, groupable=True),
         _text("DeleteToken", 255),
         field("LastUsedDate", "datetime", "Last Used Date"),

@@ -8,6 +8,7 @@ renders in its own way (collections say `statusCode`, Bulk says
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,6 +59,51 @@ class ApiError(Exception):
             pair = {"errorCode": self.code, "message": self.message}
         fields = {} if self.fields is None else {"fields": self.fields}
         return [{**pair, **fields, **self.extra}]
+
+
+_LIMIT = "TotalRequests Limit exceeded."
+_USUAL: dict[str, tuple[int, str]] = {
+    "INVALID_SESSION_ID": (401, "Session expired or invalid"),
+    "INVALID_AUTH_HEADER": (401, "INVALID_HEADER_TYPE"),
+    "REQUEST_LIMIT_EXCEEDED": (403, _LIMIT),
+    "API_DISABLED_FOR_ORG": (403, "The REST API is not enabled for this Organization"),
+    "API_CURRENTLY_DISABLED": (403, "API is currently disabled for this user"),
+    "INSUFFICIENT_ACCESS": (403, "insufficient access rights on object id"),
+    "TXN_SECURITY_METERING_ERROR": (
+        403,
+        "We can't complete the action because enabled transaction security policies "
+        "took too long to complete.",
+    ),
+    "NOT_FOUND": (404, "The requested resource does not exist"),
+    "ENTITY_IS_DELETED": (404, "entity is deleted"),
+    "INVALID_QUERY_LOCATOR": (400, "invalid query locator"),
+    "QUERY_TIMEOUT": (400, "Your query request was running for too long."),
+    "UNABLE_TO_LOCK_ROW": (
+        400,
+        "unable to obtain exclusive access to this record or 1 records",
+    ),
+    "SERVER_UNAVAILABLE": (503, "Server temporarily unavailable"),
+    "ORG_IN_MAINTENANCE": (503, "The org is in maintenance"),
+    "FUNCTIONALITY_TEMPORARILY_UNAVAILABLE": (
+        503,
+        "Functionality temporarily unavailable",
+    ),
+    "UNKNOWN_EXCEPTION": (500, "An unexpected error occurred."),
+    "INTERNAL_ERROR": (500, "An unexpected error occurred."),
+}
+
+
+def error_body(argument: str) -> tuple[int, str, bytes]:
+    """The answer to the fault `error:CODE`, or `error:CODE:own message`.
+
+    Status, content type and body; 400 and the code itself as message for a code
+    that is not known to have its own.
+    """
+    code, _, message = argument.partition(":")
+    status, usual = _USUAL.get(code, (400, code))
+    body = ApiError(status, code, message or usual).body()
+    text = json.dumps(body, separators=(",", ":"))
+    return status, "application/json;charset=UTF-8", text.encode()
 
 
 def not_found() -> ApiError:

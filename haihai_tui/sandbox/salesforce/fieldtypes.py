@@ -81,9 +81,9 @@ def picklist(name: str, values: Iterable[str], label: str = "", **props: Any) ->
     )
 
 
-def lookup(name: str, *targets: str, relationship: str = "", **props: Any) -> Props:
+def lookup(name: str, *targets: str, **props: Any) -> Props:
     """A reference to one of `targets`."""
-    relation = relationship or name.removesuffix("Id")
+    relation = props.get("relationshipName", name.removesuffix("Id"))
     several = len(targets) > 1
     return field(
         name,

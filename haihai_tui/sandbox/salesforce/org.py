@@ -1,64 +1,290 @@
 """The imitated org: records, schema and rules, without any HTTP.
 
-(Signatures first, so that the parts around it can be written.)
+Everything that changes or reads records goes through here, for REST, Bulk and the
+control interface alike; `lock` is taken by every public method, since the server
+answers from several threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import random
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from haihai_tui.sandbox.salesforce import (
+    access,
+    baseline,
+    ids,
+    query,
+    soql,
+    timestamps,
+    writes,
+)
+from haihai_tui.sandbox.salesforce.catalogue import custom_object, standard_objects
+from haihai_tui.sandbox.salesforce.errors import ApiError, not_found
+from haihai_tui.sandbox.salesforce.fieldtypes import Props
+from haihai_tui.sandbox.salesforce.query import QueryResult
+from haihai_tui.sandbox.salesforce.schema import Schema
 from haihai_tui.sandbox.salesforce.switches import DEFAULTS
+from haihai_tui.sandbox.salesforce.table import Table
 
 if TYPE_CHECKING:
-    from haihai_tui.sandbox.control import Clock
-    from haihai_tui.sandbox.salesforce.schema import Schema
+    from haihai_tui.sandbox.control import Clock, Switches
 
-
-@dataclass(frozen=True)
-class QueryResult:
-    """Rows of one query, in SELECT order; a parent's field is `Account.Name`."""
-
-    sobject: str
-    columns: list[str]
-    is_count: bool
-    total: int
-    rows: Iterator[tuple[Any, ...]]
+VirtualRows = Callable[[], Iterable[Mapping[str, Any]]]
+_NO_PREFIX = "000"
 
 
 class Org:
-    """One org; `switches` is shared with the control interface of its server."""
+    """One org; `switches` is shared with the control interface of its server.
+
+    `virtual` holds, by object, who gives the rows of objects that are not records
+    here (`OauthToken`, `ConnectedApplication`, `UserPermissionAccess`).
+    """
 
     def __init__(
         self,
         clock: Clock,
         seed: int = 1,
-        switches: Mapping[str, object] = DEFAULTS,
+        switches: Mapping[str, object] | Switches = DEFAULTS,
     ) -> None:
         self.clock = clock
         self.seed = seed
         self.switches = switches
-        self.org_id: str = ""
-        self.admin_user_id: str = ""  # the integration user, 005…
-        self.admin_username: str = ""
+        self.lock = threading.RLock()
+        dice = random.Random(f"org {seed}")
+        self.instance = "".join(dice.choices(ids.DIGITS, k=2))
+        self.org_id = ids.make_id("00D", self.instance, dice.randrange(62**3, 62**4))
+        self.admin_user_id = ids.make_id("005", self.instance, 1)
+        self.admin_username = "haihai.renkei@example.com"
+        self.virtual: dict[str, VirtualRows] = {}
+        self.definitions: dict[str, Any] = {}  # SOQL of list views and reports, by id
+        self._objects: dict[str, Props] = dict(standard_objects())
+        self._own_fields: dict[str, list[Props]] = {}
+        self._names = {name.lower(): name for name in self._objects}
+        self._tables: dict[str, Table] = {}
+        self._prefixes: dict[str, str] = {}
+        self._schemas: dict[tuple[str, str], Schema] = {}
+        self._grants: dict[str, dict[str, bool]] = {}
+        self._seen = ""
+        baseline.install(self)
 
-    def schema(self, sobject: str) -> Schema:
-        """The schema by name, any case; ApiError NOT_FOUND if there is none."""
-        raise NotImplementedError
+    # ------------------------------------------------------------------- schema
+
+    def has(self, sobject: str) -> bool:
+        """Whether there is such an object that is not hidden, any case."""
+        hidden = access.hidden_objects(self.switches)
+        return sobject.lower() in self._names and sobject.lower() not in hidden
+
+    def sobjects(self) -> list[str]:
+        """Names of all objects, sorted."""
+        hidden = access.hidden_objects(self.switches)
+        return sorted(name for name in self._objects if name.lower() not in hidden)
+
+    def schema(self, sobject: str, user_id: str | None = None) -> Schema:
+        """The object as `user_id` (None: the integration user) sees it.
+
+        Any case; ApiError NOT_FOUND if there is none.
+        """
+        if not self.has(sobject):
+            raise not_found()
+        with self.lock:
+            self._forget_if_changed()
+            key = (self._names[sobject.lower()], user_id or self.admin_user_id)
+            if key not in self._schemas:
+                self._schemas[key] = self._build(*key)
+            return self._schemas[key]
+
+    def _build(self, name: str, user_id: str) -> Schema:
+        props = self._objects[name]
+        if user_id not in self._grants and name not in access.SECURITY_OBJECTS:
+            self._grants[user_id] = access.granted(self, user_id)
+        grants = self._grants.get(user_id, {})
+        fields = [*props["fields"], *self._own_fields.get(name, ())]
+        seen = access.visible_fields(name, fields, grants, self.switches)
+        return Schema.build(name, props, seen)
+
+    def _forget_if_changed(self) -> None:
+        seen = access.fingerprint(self.switches)
+        if seen != self._seen:
+            self._seen = seen
+            self._schemas.clear()
+
+    def forget_access(self) -> None:
+        """Work out anew what everybody sees (permissions have changed)."""
+        self._schemas.clear()
+        self._grants.clear()
+
+    def permits(self, permission: str, user_id: str | None = None) -> bool:
+        """Whether the user holds a permission such as `PermissionsApiEnabled`."""
+        user = user_id or self.admin_user_id
+        return access.user_permissions(self, user).get(permission, False)
+
+    def add_field(self, sobject: str, props: Props) -> None:
+        """A custom field; ApiError DUPLICATE_DEVELOPER_NAME if the name is taken."""
+        with self.lock:
+            name = self._names.get(sobject.lower())
+            if name is None:
+                raise not_found()
+            taken = [*self._objects[name]["fields"], *self._own_fields.get(name, ())]
+            if any(p["name"].lower() == props["name"].lower() for p in taken):
+                message = (
+                    f"There is already a field named {props['name'][:-3]} on "
+                    f"{self._objects[name]['label']}."
+                )
+                raise ApiError(400, "DUPLICATE_DEVELOPER_NAME", message)
+            self._own_fields.setdefault(name, []).append({**props, "custom": True})
+            if props["type"] == "boolean":
+                self.table(name).defaults[props["name"]] = False
+            self._schemas.clear()
+
+    def remove_field(self, sobject: str, name: str) -> None:
+        """Drop a custom field; its values are gone."""
+        with self.lock:
+            owner = self._names[sobject.lower()]
+            kept = [p for p in self._own_fields.get(owner, ()) if p["name"] != name]
+            self._own_fields[owner] = kept
+            self.table(owner).columns.pop(name, None)
+            self._schemas.clear()
+
+    def add_object(self, name: str, label: str, plural: str) -> None:
+        """A custom object `Name__c` with the standard system fields."""
+        with self.lock:
+            if name.lower() in self._names:
+                message = f"There is already an object named {name}."
+                raise ApiError(400, "DUPLICATE_DEVELOPER_NAME", message)
+            customs = sum(1 for each in self._objects if each.endswith("__c"))
+            prefix = f"a{ids.base62(customs, 2)}"
+            self._objects[name] = custom_object(prefix, label, plural)
+            self._names[name.lower()] = name
+
+    def field_props(self, sobject: str, name: str) -> Props | None:
+        """A field whoever may see it, any case; None if there is none."""
+        owner = self._names.get(sobject.lower())
+        if owner is None:
+            return None
+        every = [*self._objects[owner]["fields"], *self._own_fields.get(owner, ())]
+        return next((p for p in every if p["name"].lower() == name.lower()), None)
+
+    def custom_fields(self) -> Mapping[str, list[Props]]:
+        """Custom fields by object."""
+        return self._own_fields
+
+    def custom_objects(self) -> list[tuple[str, str, str]]:
+        """Name, label and plural of each custom object."""
+        return [
+            (name, props["label"], props["labelPlural"])
+            for name, props in self._objects.items()
+            if name.endswith("__c")
+        ]
+
+    # ------------------------------------------------------------------ records
+
+    def table(self, sobject: str) -> Table:
+        """The records of an object, by its exact name; no access rules.
+
+        The rows of a virtual object are asked for anew each time.
+        """
+        if sobject in self.virtual:
+            return self._virtual_table(sobject)
+        found = self._tables.get(sobject)
+        if found is None:
+            found = self._tables[sobject] = self._empty_table(sobject)
+            self._prefixes[found.key_prefix] = sobject
+        return found
+
+    def tables(self) -> Mapping[str, Table]:
+        """All tables that have ever been used."""
+        return self._tables
+
+    def _empty_table(self, sobject: str) -> Table:
+        props = self._objects[sobject]
+        fields = [*props["fields"], *self._own_fields.get(sobject, ())]
+        defaults: dict[str, Any] = {
+            each["name"]: False for each in fields if each["type"] == "boolean"
+        }
+        for name in ("OwnerId", "CreatedById", "LastModifiedById"):
+            defaults[name] = self.admin_user_id
+        return Table(props["keyPrefix"] or _NO_PREFIX, self.instance, defaults)
+
+    def _virtual_table(self, sobject: str) -> Table:
+        table = self._empty_table(sobject)
+        now = self.now()
+        stamps = {"CreatedDate": now, "LastModifiedDate": now, "SystemModstamp": now}
+        for row in self.virtual[sobject]():
+            slot = table.append({**stamps, **row})
+            if "Id" in row:
+                table.hide_ids = row["Id"] is None
+                table.ids[slot] = str(row["Id"])
+        return table
+
+    def now(self) -> int:
+        """Whole epoch seconds by the server's clock."""
+        return timestamps.seconds_of(self.clock.now())
+
+    def locate(self, record_id: str) -> tuple[str, int] | None:
+        """Object and slot of an 18-character id, whatever object it belongs to."""
+        sobject = self._prefixes.get(record_id[:3])
+        table = None if sobject is None else self._tables.get(sobject)
+        slot = None if table is None else table.slot(record_id)
+        return None if sobject is None or slot is None else (sobject, slot)
+
+    def read_value(self, record_id: str, name: str) -> Any:
+        """One stored value of one record, None if there is no such record."""
+        found = self.locate(record_id)
+        return None if found is None else self.value(*found, name)
+
+    def value(self, sobject: str, slot: int, name: str) -> Any:
+        """One value of one slot, also of fields that are put together."""
+        table = self.table(sobject)
+        if name in table.columns or name in table.defaults:
+            return table.value(slot, name)
+        return writes.computed(self, sobject, slot, name)
+
+    def find(self, sobject: str, name: str, value: Any) -> list[str]:
+        """Ids of the living records whose field has this value (for upserts)."""
+        table = self.table(sobject)
+        field = self.schema(sobject).fields[name]
+        wanted = str(value).lower()
+        slots = table.lookup(name).get(wanted, ())
+        found = []
+        for slot in slots:
+            if slot in table.deleted or slot in table.purged:
+                continue
+            held = str(table.value(slot, name))
+            same = held == str(value) if field.has("caseSensitive") else True
+            if held.lower() == wanted and same:
+                found.append(table.ids[slot])
+        return found
+
+    # ------------------------------------------------------------------ queries
 
     def query(
-        self, soql: str, *, include_deleted: bool = False, user_id: str | None = None
+        self, text: str, *, include_deleted: bool = False, user_id: str | None = None
     ) -> QueryResult:
-        """Run SOQL; ApiError MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE."""
-        raise NotImplementedError
+        """Run SOQL; ApiError MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE, …."""
+        tree = soql.parse(text)
+        with self.lock:
+            return query.run(
+                self, tree, include_deleted=include_deleted, user_id=user_id
+            )
+
+    def run(
+        self, tree: soql.Query, text: str, *, user_id: str | None = None
+    ) -> QueryResult:
+        """Run a nested query of the query `text`."""
+        return query.run(self, tree, include_deleted=False, user_id=user_id, text=text)
+
+    # ------------------------------------------------------------------- writes
 
     def insert(
         self, sobject: str, values: Mapping[str, Any], user_id: str | None = None
     ) -> str:
         """Create a record and give its id; RowError when it is refused."""
-        raise NotImplementedError
+        with self.lock:
+            return writes.insert(self, sobject, values, user_id)
 
     def update(
         self,
@@ -68,11 +294,27 @@ class Org:
         user_id: str | None = None,
     ) -> None:
         """Change a record; RowError when it is refused."""
-        raise NotImplementedError
+        with self.lock:
+            writes.update(self, sobject, record_id, values, user_id)
 
     def delete(self, sobject: str, record_id: str, user_id: str | None = None) -> None:
-        """Move a record to the recycle bin."""
-        raise NotImplementedError
+        """Move a record, and what hangs on it, to the recycle bin."""
+        with self.lock:
+            writes.delete(self, sobject, record_id, user_id)
+
+    def hard_delete(
+        self, sobject: str, record_id: str, user_id: str | None = None
+    ) -> None:
+        """Delete past the recycle bin: the record never shows again."""
+        with self.lock:
+            writes.hard_delete(self, sobject, record_id, user_id)
+
+    def undelete(
+        self, sobject: str, record_id: str, user_id: str | None = None
+    ) -> None:
+        """Take a record out of the recycle bin, with what was deleted with it."""
+        with self.lock:
+            writes.undelete(self, sobject, record_id, user_id)
 
     def upsert(
         self,
@@ -83,23 +325,70 @@ class Org:
         user_id: str | None = None,
         update_only: bool = False,
     ) -> tuple[str, bool]:
-        """Create or update by an external id; (id, created)."""
-        raise NotImplementedError
+        """Create or update by an external id or `Id`; (id, created).
+
+        RowError DUPLICATE_EXTERNAL_ID when several records have the value: its
+        `fields` are their ids.
+        """
+        with self.lock:
+            return writes.upsert(
+                self, sobject, ext_field, ext_value, values, user_id, update_only
+            )
 
     def bulk_load(
         self,
         sobject: str,
         rows: Iterable[Mapping[str, Any]],
         *,
-        last_modified: Iterable[Any] | None = None,
-    ) -> None:
-        """Load rows without checks (seeding)."""
-        raise NotImplementedError
+        last_modified: Iterable[int] | None = None,
+    ) -> list[str]:
+        """Records as they are given, without checks (seeding); their ids.
+
+        Datetimes are epoch seconds; `last_modified` gives all three stamps of each
+        row that has none itself.
+        """
+        table = self.table(sobject)
+        now = self.now()
+        moments = iter(last_modified or ())
+        loaded = []
+        with self.lock:
+            for row in rows:
+                moment = next(moments, now)
+                stamps = dict.fromkeys(
+                    ("CreatedDate", "LastModifiedDate", "SystemModstamp"), moment
+                )
+                slot = table.append({**stamps, **row})
+                loaded.append(table.ids[slot])
+            if sobject in access.SECURITY_OBJECTS:
+                self.forget_access()
+        return loaded
+
+    # -------------------------------------------------------------------- state
 
     def save(self, directory: Path) -> None:
         """Write the whole org to `directory`, atomically."""
-        raise NotImplementedError
+        # Only those who keep a state directory pay for reading this module.
+        from haihai_tui.sandbox.salesforce import persistence
+
+        with self.lock:
+            persistence.save(self, directory)
+
+    def become(self, state: Mapping[str, Any]) -> None:
+        """Take the identity and the schema that `save` wrote; drop all records."""
+        self.seed = state["seed"]
+        self.instance = state["instance"]
+        self.org_id = state["org_id"]
+        self.admin_user_id = state["admin_user_id"]
+        self.definitions = dict(state["definitions"])
+        self._tables.clear()
+        for name, label, plural in state["objects"]:
+            self.add_object(name, label, plural)
+        self._own_fields = {name: list(each) for name, each in state["fields"].items()}
+        self.forget_access()
 
     def load(self, directory: Path) -> bool:
         """Read what `save` wrote; False if there is nothing."""
-        raise NotImplementedError
+        from haihai_tui.sandbox.salesforce import persistence  # as in `save`
+
+        with self.lock:
+            return persistence.load(self, directory)

@@ -35,12 +35,12 @@ disjunction: simple ("OR"i simple)+
        | "(" _condition ")"
        | comparison
 comparison: PATH OPERATOR value -> compare
-          | PATH "IN"i list -> within
-          | PATH "NOT"i "IN"i list -> without
-          | PATH "INCLUDES"i list -> includes
-          | PATH "EXCLUDES"i list -> excludes
+          | PATH "IN"i constants -> within
+          | PATH "NOT"i "IN"i constants -> without
+          | PATH "INCLUDES"i constants -> includes
+          | PATH "EXCLUDES"i constants -> excludes
           | PATH "LIKE"i value -> like
-list: "(" value ("," value)* ")"
+constants: "(" value ("," value)* ")"
     | "(" query ")" -> semijoin
 value: STRING -> string
      | DATETIME -> datetime
@@ -250,7 +250,7 @@ class _Tree(Transformer[Token, Query]):
     def semijoin(self, query: Query) -> list[Value]:
         return [Value("query", query, query.sobject_at)]
 
-    def list(self, *values: Value) -> list[Value]:
+    def constants(self, *values: Value) -> list[Value]:
         return [*values]
 
     def compare(self, path: Token, operator: Token, value: Value) -> Comparison:

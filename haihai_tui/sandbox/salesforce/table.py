@@ -33,7 +33,9 @@ class Table:
         }
         self.deleted: dict[int, int] = {}  # slot -> when, in the recycle bin
         self.purged: set[int] = set()
+        self.hide_ids = False  # rows of OauthToken say that they have no id
         self._lookups: dict[str, dict[str, list[int]]] = {}
+        self.changes = 0  # moves with every write, so that results can be kept
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -54,11 +56,12 @@ class Table:
         return [s for s in everything if s not in gone] if gone else everything
 
     def value(self, slot: int, name: str) -> Any:
-        column = self.columns.get(name)
-        return self.defaults.get(name) if column is None else column[slot]
+        return self.getter(name)(slot)
 
     def getter(self, name: str) -> Callable[[int], Any]:
         """`slot -> value`, looked up once for many slots."""
+        if name == "Id" and self.hide_ids:
+            return lambda slot: None
         if name == "Id":
             return self.ids.__getitem__
         if name == "IsDeleted":
@@ -86,12 +89,13 @@ class Table:
     def append(self, values: Mapping[str, Any]) -> int:
         """A new record with the next id; `values` has all three stamps."""
         slot = len(self.ids)
+        self.changes += 1
         self.ids.append(ids.make_id(self.key_prefix, self.instance, slot + 1))
         for name, column in self.columns.items():
             if len(column) == slot:
                 column.append(values.get(name, self.defaults.get(name)))
         for name, value in values.items():
-            if name not in self.columns:
+            if name not in self.columns and name != "Id":
                 self.write(slot, name, value)
             elif name in self._lookups:
                 self._index(slot, name, value)
@@ -99,6 +103,7 @@ class Table:
 
     def write(self, slot: int, name: str, value: Any) -> None:
         """Set one value; a column comes to be with its first other value."""
+        self.changes += 1
         column = self.columns.get(name)
         if column is None:
             if value == self.defaults.get(name):
@@ -120,6 +125,7 @@ class Table:
     def extend(self, count: int, columns: Mapping[str, Iterable[Any]]) -> None:
         """`count` new records from whole columns (seeding): no record is built."""
         start = len(self.ids)
+        self.changes += 1
         self.ids.extend(ids.make_ids(self.key_prefix, self.instance, start + 1, count))
         for name, values in columns.items():
             if name not in self.columns:
@@ -143,6 +149,7 @@ class Table:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what `dump` gave; the columns follow."""
+        self.changes += 1
         self.ids = list(
             ids.make_ids(self.key_prefix, self.instance, 1, int(state["count"]))
         )
