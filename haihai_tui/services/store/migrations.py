@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from haihai_tui.services.store.failures import newer
 from haihai_tui.services.store.schema import metadata, schema_version
 from haihai_tui.services.store.times import stamp, utc_now
+from haihai_tui.services.store.version import VERSION
 
 _ADVISORY_LOCK = 4_807_110_115
 
@@ -51,7 +52,7 @@ def create_all(connection: Connection) -> None:
             connection.exec_driver_sql(prefix + statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, create_all),)
+MIGRATIONS: tuple[Migration, ...] = (Migration(VERSION, create_all),)
 
 
 def version_of(connection: Connection) -> int:
