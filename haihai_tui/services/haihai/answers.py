@@ -49,12 +49,12 @@ class Answer:
     job: str = ""
 
 
-def decode(body: bytes, wire: Wire) -> str:
-    """UTF-8 where it is that, else the encoding of the import files."""
+def decode(body: bytes) -> str:
+    """UTF-8 where it is that, else CP932; what is neither shows replacement marks."""
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return body.decode(wire.encoding, "replace")
+        return body.decode("cp932", "replace")
 
 
 def read_answer(body: str, wire: Wire) -> Answer | None:

@@ -133,7 +133,7 @@ class Connection:
 
         def attempt() -> str | None:
             response = self._channel.once(self._retrieval(action, fields))
-            body = answers.decode(response.content, self.wire)
+            body = answers.decode(response.content)
             answer = answers.read_answer(body, self.wire)
             if answer is not None and answer.code in self.wire.pending_codes:
                 return None
@@ -151,7 +151,7 @@ class Connection:
             with self._channel.stream(request, deadline_s=self._download_s) as answer:
                 if _is_markup(answer) or answer.status_code != 200:
                     answer.read()
-                    body = answers.decode(answer.content[:_ANSWER_BYTES], self.wire)
+                    body = answers.decode(answer.content[:_ANSWER_BYTES])
                     self._require_table(answer, body)
                 _store(answer, path)
             _require_whole(path, self.wire)
@@ -215,7 +215,7 @@ class Connection:
     # ----------------------------------------------------------------- answers
 
     def _accepted(self, response: httpx.Response) -> Answer:
-        body = answers.decode(response.content, self.wire)
+        body = answers.decode(response.content)
         answer = answers.read_answer(body, self.wire)
         if answer is not None:
             answers.require_success(answer, self.wire)
@@ -248,7 +248,7 @@ def _store(response: httpx.Response, path: Path) -> None:
 def _require_whole(path: Path, wire: Wire) -> None:
     """What came must be a table whose last line ends, and no answer."""
     with path.open("rb") as file:
-        head = answers.decode(file.read(_ANSWER_BYTES), wire)
+        head = answers.decode(file.read(_ANSWER_BYTES))
         size = file.seek(0, 2)
         file.seek(max(0, size - 1))
         last = file.read(1)

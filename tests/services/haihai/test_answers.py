@@ -112,6 +112,6 @@ def test_messages_are_fit_for_a_terminal() -> None:
 
 def test_an_answer_in_cp932_is_understood() -> None:
     body = "CODE,STATUS,MESSAGE\r\n81401,NG,認証エラー\r\n".encode("cp932")
-    answer = answers.read_answer(answers.decode(body, WIRE), WIRE)
+    answer = answers.read_answer(answers.decode(body), WIRE)
     assert answer is not None
     assert answer.message == "認証エラー"
