@@ -61,14 +61,15 @@ def extract(package: Path) -> tuple[dict[str, list[str]], list[str]]:
     problems: list[str] = []
     for path in sorted(package.rglob("*.py")):
         name = path.relative_to(package.parent).as_posix()
-        for call in _calls(ast.parse(path.read_text(encoding="utf-8"))):
-            first = call.args[0] if call.args else None
-            if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                places = found.setdefault(first.value, [])
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for call in _calls(tree):
+            msgids = _msgids(call, tree)
+            if not msgids:
+                problems.append(f"{name}:{call.lineno}: not a plain text")
+            for msgid in msgids:
+                places = found.setdefault(msgid, [])
                 if name not in places:
                     places.append(name)
-            else:
-                problems.append(f"{name}:{call.lineno}: not a plain text")
     return found, problems
 
 
@@ -131,6 +132,22 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
             and node.func.id == KEYWORD
         ):
             yield node
+
+
+def _msgids(call: ast.Call, tree: ast.Module) -> list[str]:
+    """The literal argument; for a variable, all that the module's constants hold."""
+    first = call.args[0] if call.args else None
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        return [first.value]
+    return [
+        node.value.value
+        for node in tree.body
+        if isinstance(first, ast.Name)
+        and isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and not node.value.value.isascii()
+    ]
 
 
 def _messages(catalogue: Catalog) -> Iterator[Message]:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Protocol
 
 from haihai_tui.errors import LockHeld, text
-from haihai_tui.services.atomic import storage_errors
+from haihai_tui.services.atomic import make_private_folder, storage_errors
 from haihai_tui.services.paths import Home
 from haihai_tui.services.store.holder import Holder
 from haihai_tui.services.store.times import Clock, stamp, utc_now
@@ -68,6 +68,7 @@ class RunLock:
         self._renewer: threading.Thread | None = None
 
     def __enter__(self) -> RunLock:
+        make_private_folder(self._path.parent)
         self._file = _open(self._path)
         try:
             self._take()

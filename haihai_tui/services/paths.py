@@ -45,7 +45,8 @@ class Home:
         return make_private_folder(self.state / checked_profile_name(profile))
 
     def run_lock(self, profile: str) -> Path:
-        return self.data_folder(profile) / "run.lock"
+        """The lock file of the profile's runs; nothing is created."""
+        return self.state / checked_profile_name(profile) / "run.lock"
 
     def secrets_file(self, profile: str) -> Path:
         return self.secrets / f"{checked_profile_name(profile)}.json"

@@ -68,6 +68,7 @@ _LAST_SUCCESS = """
 SELECT flow, max(finished_at) AS at FROM run_flows
 WHERE profile = :profile AND status = 'ok' GROUP BY flow ORDER BY flow
 """
+_VERSION = "SELECT max(version) AS version FROM schema_version"
 _PENDING = """
 SELECT flow, count(*) AS count FROM pending_imports
 WHERE profile = :profile GROUP BY flow ORDER BY flow
@@ -176,10 +177,8 @@ def _asking_file(path: Path, profile: str) -> Iterator[Ask]:
     require_private(path)
     try:
         with closing(_open(path)) as connection:
-            version = connection.execute(
-                "SELECT max(version) AS version FROM schema_version"
-            )
-            _require_known(version.fetchone()["version"], str(path))
+            version = connection.execute(_VERSION).fetchone()["version"]
+            _require_known(version, str(path))
             yield lambda query: connection.execute(
                 query, {"profile": profile}
             ).fetchall()
