@@ -26,6 +26,7 @@ from haihai_tui.sandbox.salesforce.catalogue import custom_object, standard_obje
 from haihai_tui.sandbox.salesforce.errors import ApiError, not_found
 from haihai_tui.sandbox.salesforce.fieldtypes import Props
 from haihai_tui.sandbox.salesforce.query import QueryResult
+from haihai_tui.sandbox.salesforce.row_faults import RowFaults
 from haihai_tui.sandbox.salesforce.schema import Schema
 from haihai_tui.sandbox.salesforce.switches import DEFAULTS
 from haihai_tui.sandbox.salesforce.table import Table
@@ -54,6 +55,7 @@ class Org:
         self.seed = seed
         self.switches = switches
         self.lock = threading.RLock()
+        self.row_faults = RowFaults()
         dice = random.Random(f"org {seed}")
         self.instance = "".join(dice.choices(ids.DIGITS, k=2))
         self.org_id = ids.make_id("00D", self.instance, dice.randrange(62**3, 62**4))
@@ -284,6 +286,7 @@ class Org:
     ) -> str:
         """Create a record and give its id; RowError when it is refused."""
         with self.lock:
+            self.row_faults.check(sobject)
             return writes.insert(self, sobject, values, user_id)
 
     def update(
@@ -295,11 +298,13 @@ class Org:
     ) -> None:
         """Change a record; RowError when it is refused."""
         with self.lock:
+            self.row_faults.check(sobject, record_id)
             writes.update(self, sobject, record_id, values, user_id)
 
     def delete(self, sobject: str, record_id: str, user_id: str | None = None) -> None:
         """Move a record, and what hangs on it, to the recycle bin."""
         with self.lock:
+            self.row_faults.check(sobject, record_id)
             writes.delete(self, sobject, record_id, user_id)
 
     def hard_delete(
@@ -307,6 +312,7 @@ class Org:
     ) -> None:
         """Delete past the recycle bin: the record never shows again."""
         with self.lock:
+            self.row_faults.check(sobject, record_id)
             writes.hard_delete(self, sobject, record_id, user_id)
 
     def undelete(
@@ -331,6 +337,7 @@ class Org:
         `fields` are their ids.
         """
         with self.lock:
+            self.row_faults.check(sobject)
             return writes.upsert(
                 self, sobject, ext_field, ext_value, values, user_id, update_only
             )
