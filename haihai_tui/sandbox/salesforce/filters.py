@@ -111,13 +111,14 @@ class Conditions:
 
     def _equal(self, column: Column, wanted: list[Any], name: str) -> Filter:
         negated = name in _NEGATED
-        keys = {_key(value) for value in wanted}
+        exact = column.field.type in ("id", "reference")
+        keys = set(wanted) if exact else {_key(value) for value in wanted}
         if column.field.type == "boolean" and len(keys) == 1:
             test: Test = (not keys.pop()).__eq__ if negated else keys.pop().__eq__
             return Filter(_mapped(column, test))
         if keys == {None}:
             return Filter(_not_null(column) if negated else _null(column))
-        if column.field.type in ("id", "reference"):
+        if exact:
             narrow = _keyed(column, keys, negated, lambda value: value)
         else:
             narrow = _keyed(column, keys, negated, _key)

@@ -25,6 +25,7 @@ from haihai_tui.sandbox.salesforce import (
 from haihai_tui.sandbox.salesforce.catalogue import custom_object, standard_objects
 from haihai_tui.sandbox.salesforce.errors import ApiError, not_found
 from haihai_tui.sandbox.salesforce.fieldtypes import Props
+from haihai_tui.sandbox.salesforce.journal import Journal
 from haihai_tui.sandbox.salesforce.query import QueryResult
 from haihai_tui.sandbox.salesforce.row_faults import RowFaults
 from haihai_tui.sandbox.salesforce.schema import Schema
@@ -36,13 +37,16 @@ if TYPE_CHECKING:
 
 VirtualRows = Callable[[], Iterable[Mapping[str, Any]]]
 _NO_PREFIX = "000"
+BIN_DAYS = 15
 
 
 class Org:
     """One org; `switches` is shared with the control interface of its server.
 
     `virtual` holds, by object, who gives the rows of objects that are not records
-    here (`OauthToken`, `ConnectedApplication`, `UserPermissionAccess`).
+    here (`OauthToken`, `ConnectedApplication`, `UserPermissionAccess`).  Other
+    `objects` than the standard ones make an org without people or rights, as the
+    Tooling API needs it.
     """
 
     def __init__(
@@ -50,12 +54,12 @@ class Org:
         clock: Clock,
         seed: int = 1,
         switches: Mapping[str, object] | Switches = DEFAULTS,
+        objects: Mapping[str, Props] | None = None,
     ) -> None:
         self.clock = clock
         self.seed = seed
         self.switches = switches
         self.lock = threading.RLock()
-        self.row_faults = RowFaults()
         dice = random.Random(f"org {seed}")
         self.instance = "".join(dice.choices(ids.DIGITS, k=2))
         self.org_id = ids.make_id("00D", self.instance, dice.randrange(62**3, 62**4))
@@ -63,7 +67,9 @@ class Org:
         self.admin_username = "haihai.renkei@example.com"
         self.virtual: dict[str, VirtualRows] = {}
         self.definitions: dict[str, Any] = {}  # SOQL of list views and reports, by id
-        self._objects: dict[str, Props] = dict(standard_objects())
+        self.journal = Journal()
+        self.row_faults = RowFaults()
+        self._objects: dict[str, Props] = dict(objects or standard_objects())
         self._own_fields: dict[str, list[Props]] = {}
         self._names = {name.lower(): name for name in self._objects}
         self._tables: dict[str, Table] = {}
@@ -71,7 +77,8 @@ class Org:
         self._schemas: dict[tuple[str, str], Schema] = {}
         self._grants: dict[str, dict[str, bool]] = {}
         self._seen = ""
-        baseline.install(self)
+        if objects is None:
+            baseline.install(self)
 
     # ------------------------------------------------------------------- schema
 
@@ -101,7 +108,9 @@ class Org:
 
     def _build(self, name: str, user_id: str) -> Schema:
         props = self._objects[name]
-        if user_id not in self._grants and name not in access.SECURITY_OBJECTS:
+        governed = "FieldPermissions" in self._objects
+        governed = governed and name not in access.SECURITY_OBJECTS
+        if governed and user_id not in self._grants:
             self._grants[user_id] = access.granted(self, user_id)
         grants = self._grants.get(user_id, {})
         fields = [*props["fields"], *self._own_fields.get(name, ())]
@@ -209,7 +218,9 @@ class Org:
         }
         for name in ("OwnerId", "CreatedById", "LastModifiedById"):
             defaults[name] = self.admin_user_id
-        return Table(props["keyPrefix"] or _NO_PREFIX, self.instance, defaults)
+        return Table(
+            props["keyPrefix"] or _NO_PREFIX, self.instance, defaults, self.journal
+        )
 
     def _virtual_table(self, sobject: str) -> Table:
         table = self._empty_table(sobject)
@@ -269,6 +280,7 @@ class Org:
         """Run SOQL; ApiError MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE, …."""
         tree = soql.parse(text)
         with self.lock:
+            self.empty_bin()
             return query.run(
                 self, tree, include_deleted=include_deleted, user_id=user_id
             )
@@ -278,6 +290,14 @@ class Org:
     ) -> QueryResult:
         """Run a nested query of the query `text`."""
         return query.run(self, tree, include_deleted=False, user_id=user_id, text=text)
+
+    def empty_bin(self) -> None:
+        """Purge what has been in the recycle bin for more than 15 days."""
+        oldest = self.now() - BIN_DAYS * 86_400
+        for table in self._tables.values():
+            for slot, when in table.deleted.items():
+                if when < oldest:
+                    table.purge(slot)
 
     # ------------------------------------------------------------------- writes
 

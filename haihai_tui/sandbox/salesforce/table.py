@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequen
 from typing import Any
 
 from haihai_tui.sandbox.salesforce import ids
+from haihai_tui.sandbox.salesforce.journal import Journal
 
 Slots = Sequence[int]
 STAMPS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
@@ -22,8 +23,13 @@ class Table:
     """Slots in order of creation; deleted and purged ones keep their place."""
 
     def __init__(
-        self, key_prefix: str, instance: str, defaults: Mapping[str, Any]
+        self,
+        key_prefix: str,
+        instance: str,
+        defaults: Mapping[str, Any],
+        journal: Journal | None = None,
     ) -> None:
+        self._journal = journal or Journal()
         self.key_prefix = key_prefix
         self.instance = instance
         self.defaults = dict(defaults)
@@ -110,9 +116,46 @@ class Table:
                 return
             column = [self.defaults.get(name)] * len(self.ids)
             self.columns[name] = column
+        if self._journal.recording and slot < len(column):
+            old, held = column[slot], column
+            self._journal.note(lambda: self._put_back(held, slot, old))
         column[slot] = value
         if name in self._lookups:
             self._index(slot, name, value)
+
+    def _drop_last(self, slot: int) -> None:
+        del self.ids[slot:]
+        for column in self.columns.values():
+            del column[slot:]
+        self._lookups.clear()
+
+    def _put_back(self, column: MutableSequence[Any], slot: int, value: Any) -> None:
+        column[slot] = value
+        self._lookups.clear()
+
+    def bin(self, slot: int, when: int) -> None:
+        """Move a record to the recycle bin."""
+        self.deleted[slot] = when
+
+        def undo() -> None:
+            self.deleted.pop(slot, None)
+
+        self._journal.note(undo)
+
+    def unbin(self, slot: int) -> int:
+        """Take a record out of the recycle bin; when it was deleted."""
+        when = self.deleted.pop(slot)
+
+        def undo() -> None:
+            self.deleted[slot] = when
+
+        self._journal.note(undo)
+        return when
+
+    def purge(self, slot: int) -> None:
+        """Remove a deleted record for good."""
+        self.purged.add(slot)
+        self._journal.note(lambda: self.purged.discard(slot))
 
     def _index(self, slot: int, name: str, value: Any) -> None:
         # An entry of the old value stays; whoever looks up compares again.

@@ -70,6 +70,11 @@ def seconds_of(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
+def moment(seconds: int) -> datetime:
+    """The aware UTC datetime of epoch seconds."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def midnight(day: date) -> int:
     """Epoch seconds of the local midnight at which `day` begins."""
     return seconds_of(datetime(day.year, day.month, day.day, tzinfo=LOCAL))

@@ -171,10 +171,10 @@ def _delete_slot(
     org: Org, sobject: str, slot: int, when: int, user_id: str | None
 ) -> None:
     table = org.table(sobject)
-    table.deleted[slot] = when
+    table.bin(slot, when)
     touch(org, table, slot, user_id)
     if not org.schema(sobject).flag("undeletable"):
-        table.purged.add(slot)  # set-up objects and members have no recycle bin
+        table.purge(slot)  # set-up objects and members have no recycle bin
     for child, reference in CASCADES.get(sobject, ()):
         for each in _children(org, child, reference, table.ids[slot]):
             if each not in org.table(child).deleted:
@@ -197,7 +197,7 @@ def hard_delete(org: Org, sobject: str, record_id: str, user_id: str | None) -> 
         delete(org, sobject, record_id, user_id)
         slot = table.slot(str(full))
     if slot is not None:
-        table.purged.add(slot)
+        table.purge(slot)
 
 
 def undelete(org: Org, sobject: str, record_id: str, user_id: str | None) -> None:
@@ -214,7 +214,7 @@ def undelete(org: Org, sobject: str, record_id: str, user_id: str | None) -> Non
 
 def _undelete_slot(org: Org, sobject: str, slot: int, user_id: str | None) -> None:
     table = org.table(sobject)
-    when = table.deleted.pop(slot)
+    when = table.unbin(slot)
     touch(org, table, slot, user_id)
     for child, reference in CASCADES.get(sobject, ()):
         children = org.table(child)
