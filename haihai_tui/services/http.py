@@ -188,7 +188,7 @@ def failure(error: Exception, service: str) -> ServiceUnreachable:
     """The named form of a transport failure (an httpx exception)."""
     cause, detail = _cause_of(error)
     what = text(
-        "{service} に接続できません: {detail}", service=service, detail=str(detail)
+        "{service} に接続できません: {detail}", service=service, detail=detail
     )
     if cause == "tls":
         remedy = text("証明書、CA の設定、時計、途中のプロキシを確認してください。")

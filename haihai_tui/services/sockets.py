@@ -31,16 +31,28 @@ class Patience:
     @contextmanager
     def deadline(self, seconds: float) -> Iterator[None]:
         """Bound everything this thread sends and receives inside, in sum."""
-        before = getattr(self._local, "until", None)
-        self._local.until = time.monotonic() + seconds
+        before: float | None = getattr(self._local, "until", None)
+        until = time.monotonic() + seconds
+        self._local.until = until if before is None else min(until, before)
         try:
             yield
         finally:
             self._local.until = before
 
+    @contextmanager
+    def shielded(self, seconds: float) -> Iterator[None]:
+        """Let this thread tidy up after an interruption, for so long at most."""
+        before = getattr(self._local, "shielded", False)
+        self._local.shielded = True
+        try:
+            with self.deadline(seconds):
+                yield
+        finally:
+            self._local.shielded = before
+
     def check(self) -> None:
         """Raise Interrupted when the operator or a signal asked to stop."""
-        if self.cancelled():
+        if not getattr(self._local, "shielded", False) and self.cancelled():
             raise Interrupted(text("中断の指示により通信を止めました。"))
 
     def left(self, timeout: float | None, late: type[Exception]) -> float | None:

@@ -216,7 +216,7 @@ def _kind_of(code: str, message: str, status: int) -> tuple[Kind, str]:
 def to_error(refusal: Refusal) -> ConnectorError:
     """The refusal as an error of the class that its kind asks for.
 
-    RETRY, SMALLER, RESTART and BACK_OFF give ServiceUnreachable (as Transient),
+    RETRY and BACK_OFF give Transient, RESTART and SMALLER ServiceUnreachable,
     PAUSE gives BudgetUsedUp, REFRESH and the authorisation causes give
     AuthorisationNeeded, what settings can mend gives SettingsError, and the rest is
     a ConnectorError with the exit code of a defect.
@@ -228,9 +228,10 @@ def to_error(refusal: Refusal) -> ConnectorError:
     )
     kind, cause = refusal.kind, refusal.cause
     error: ConnectorError
-    if kind in (Kind.RETRY, Kind.RESTART, Kind.SMALLER, Kind.BACK_OFF):
-        if cause == "unknown":
-            cause = "service_unavailable"
+    if kind in (Kind.RESTART, Kind.SMALLER):
+        # The same request again would fail the same way.
+        error = ServiceUnreachable(what, _LATER, cause="service_unavailable")
+    elif kind in (Kind.RETRY, Kind.BACK_OFF):
         error = Transient(what, _LATER, cause=cause, retry_after=refusal.retry_after)
     elif kind is Kind.PAUSE:
         error = BudgetUsedUp(what, _TOMORROW, cause="api_limit")
@@ -244,6 +245,12 @@ def to_error(refusal: Refusal) -> ConnectorError:
         error = ConnectorError(what, cause=cause)
     error.__cause__ = Refused(refusal)
     return error
+
+
+def refusal_of(error: BaseException) -> Refusal | None:
+    """The refusal that `error` was made of, if it was."""
+    cause = error.__cause__
+    return cause.refusal if isinstance(cause, Refused) else None
 
 
 _AUTHORISE_CAUSES = frozenset(

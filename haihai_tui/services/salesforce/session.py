@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json as json_codec
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -41,7 +43,8 @@ T = TypeVar("T")
 # Too many requests at once: Salesforce frees a place when a long one ends.
 CONCURRENT_WAIT_S = 20.0
 
-Body = bytes | Iterable[bytes]
+# A large body is opened anew for each attempt.
+Body = bytes | Callable[[], AbstractContextManager[BinaryIO]]
 
 
 class Session:
@@ -71,7 +74,13 @@ class Session:
         self._lock = threading.RLock()
 
     def path(self, resource: str) -> str:
-        """`/query` as `/services/data/v66.0/query`; full paths are left alone."""
+        """`/query` as `/services/data/v66.0/query`; full paths are left alone.
+
+        Of an absolute URL only path and query are taken: the token goes to the org.
+        """
+        if "://" in resource:
+            parts = urlsplit(resource)
+            resource = parts._replace(scheme="", netloc="").geturl()
         if resource.startswith("/services/"):
             return resource
         if resource.startswith("services/"):
@@ -99,8 +108,15 @@ class Session:
             response.read()
             return response
 
-        return self._repeated(
-            method, resource, read, params, json, content, headers, repeat
+        return self.fetch(
+            method,
+            resource,
+            read,
+            params=params,
+            json=json,
+            content=content,
+            headers=headers,
+            repeat=repeat,
         )
 
     def json(
@@ -125,21 +141,30 @@ class Session:
                     text("Salesforce の応答が JSON ではありません。")
                 ) from error
 
-        return self._repeated(
-            method, resource, parse, params, json, content, headers, repeat
+        return self.fetch(
+            method,
+            resource,
+            parse,
+            params=params,
+            json=json,
+            content=content,
+            headers=headers,
+            repeat=repeat,
         )
 
-    def _repeated(
+    def fetch(
         self,
         method: str,
         resource: str,
         consume: Callable[[httpx.Response], T],
-        params: Mapping[str, str] | None,
-        json: object,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-        repeat: bool,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeat: bool = True,
     ) -> T:
+        """`stream` with repetitions; `consume` may raise Transient to ask for one."""
         sent = dict(headers or {})
         if json is not None:
             content = json_codec.dumps(json, ensure_ascii=False).encode()
@@ -174,34 +199,34 @@ class Session:
         headers: Mapping[str, str] | None = None,
         deadline_s: float | None = None,
     ) -> T:
-        """One attempt (and one more after a refused token).
+        """One attempt, and one more after a refused token.
 
-        `consume` reads the body of the good answer.  A body given as an iterator
-        cannot be sent twice: its request is not repeated after a refused token.
+        `consume` reads the body of the good answer.
         """
-        path = self.path(resource)
-        limit_s = deadline_s or self.channel.policy.total_s
         refused: Tokens | None = None
         while True:
             tokens = self._current(refused)
-            request = self.channel.client.build_request(
-                method,
-                f"{tokens.instance_url}{path}",
-                params=params,
-                content=content,
-                headers={
-                    **(headers or {}),
-                    "Authorization": f"Bearer {tokens.access_token}",
-                },
-            )
-            self.budget.spend()
-            with self.channel.stream(request, deadline_s=limit_s) as response:
-                self.budget.observe(response.headers.get("Sforce-Limit-Info", ""))
-                if response.status_code < 300 or response.status_code == 304:
-                    return consume(response)
-                refusal = _refusal(response)
-            replayable = content is None or isinstance(content, bytes)
-            if refusal.kind is Kind.REFRESH and refused is None and replayable:
+            opened = content() if callable(content) else nullcontext(content)
+            with opened as body:
+                request = self.channel.client.build_request(
+                    method,
+                    f"{tokens.instance_url}{self.path(resource)}",
+                    params=params,
+                    content=body,
+                    headers={
+                        **(headers or {}),
+                        "Authorization": f"Bearer {tokens.access_token}",
+                    },
+                )
+                self.budget.spend()
+                limit_s = deadline_s or self.channel.policy.total_s
+                with self.channel.stream(request, deadline_s=limit_s) as response:
+                    usage = response.headers.get("Sforce-Limit-Info", "")
+                    self.budget.observe(usage)
+                    if response.status_code < 300 or response.status_code == 304:
+                        return consume(response)
+                    refusal = _refusal(response)
+            if refusal.kind is Kind.REFRESH and refused is None:
                 refused = tokens
                 continue
             raise self._closing(to_error(refusal))
