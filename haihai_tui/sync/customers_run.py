@@ -248,7 +248,7 @@ class CustomersRun:
                 text(
                     "配配メールが {rows} 行を受け付けました ({what}、計 {done} 行)。",
                     rows=receipt.rows,
-                    what=str(STEP_NAMES[step.name]),
+                    what=STEP_NAMES[step.name],
                     done=done,
                 ),
                 data={

@@ -176,11 +176,8 @@ class Engine:
 
     def _prepare(self, name: str) -> None:
         self._services.pacer.check()
-        self._tell(
-            "flow_started",
-            name,
-            text("{flow}を計画します。", flow=str(FLOW_NAMES[name])),
-        )
+        wording = text("{flow}を計画します。", flow=FLOW_NAMES[name])
+        self._tell("flow_started", name, wording)
         flow = self._make(name)
         flow.plan()
         self._ready[name] = flow
@@ -212,11 +209,8 @@ class Engine:
             self._kept(self._services.run_id, weight.flow),
             self._kept(confirm, weight.flow) if confirm else None,
         )
-        self._tell(
-            "confirmed",
-            weight.flow,
-            text("確認済みのため続行します: {why}", why=str(why)),
-        )
+        wording = text("確認済みのため続行します: {why}", why=why)
+        self._tell("confirmed", weight.flow, wording)
 
     def _kept(self, run_id: str, flow: str) -> Path:
         return self._services.tables / f"halted.{run_id}.{flow}"
@@ -271,8 +265,8 @@ class Engine:
 
     def _tell_planned(self, name: str, outcome: FlowOutcome) -> None:
         wording = text(
-            "計画: 読み取り {read}、変更なし {unchanged}、新規 {created}、更新 {updated}、"
-            "除外 {excluded}、エラー {rejected}、確認待ち {held}",
+            "計画: 読み取り {read}、変更なし {unchanged}、新規 {created}、"
+            "更新 {updated}、除外 {excluded}、エラー {rejected}、確認待ち {held}",
             read=outcome.read,
             unchanged=outcome.unchanged,
             created=outcome.created + outcome.linked,
@@ -286,7 +280,7 @@ class Engine:
     def _tell_done(self, name: str, outcome: FlowOutcome) -> None:
         wording = text(
             "{flow}が完了しました (書き込み {written} 件)。",
-            flow=str(FLOW_NAMES[name]),
+            flow=FLOW_NAMES[name],
             written=outcome.written,
         )
         self._tell("flow_done", name, wording)
@@ -296,8 +290,8 @@ class Engine:
                     "not_confirmed",
                     name,
                     text(
-                        "配配メールは {count} 行を受け付けましたが、取り込み結果は未確認"
-                        "です。次回の実行で確認します。",
+                        "配配メールは {count} 行を受け付けましたが、取り込み結果は"
+                        "未確認です。次回の実行で確認します。",
                         count=outcome.unconfirmed,
                     ),
                     "warning",

@@ -28,7 +28,7 @@ class Event:
 class Listener(Protocol):
     """Takes events; must not raise, and must be quick."""
 
-    def __call__(self, event: Event) -> None: ...
+    def __call__(self, event: Event, /) -> None: ...
 
 
 class Pacer(Protocol):

@@ -18,12 +18,12 @@ from urllib.parse import quote
 
 from haihai_tui.errors import Text, text
 from haihai_tui.sync import guard
-from haihai_tui.sync.addresses import address_key, fold_address
+from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
 from haihai_tui.sync.customers import INDEX
 from haihai_tui.sync.draft import RejectSpool
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.mapping import Problem
-from haihai_tui.sync.matching import EVENT_WIDTH, KEY_BYTES
+from haihai_tui.sync.matching import EVENT_WIDTH
 from haihai_tui.sync.outcome import FlowOutcome
 from haihai_tui.sync.ports import Field, RowFailure, SObject, Transaction
 from haihai_tui.sync.reading import literal, overlapped, records_of
@@ -127,6 +127,7 @@ class Source(ABC):
     def keep(self, transaction: Transaction) -> None:
         """Make the next ledger current."""
 
+    @abstractmethod
     def done(self) -> None:
         """After the commit: drop what was superseded."""
 
@@ -488,8 +489,8 @@ def refused_by_salesforce(failure: RowFailure) -> Problem:
         message=failure.message[:200],
     )
     remedy = text(
-        "Salesforce 側のレコード、項目、入力規則を確認してください。以後の実行で自動的に"
-        "再送します。"
+        "Salesforce 側のレコード、項目、入力規則を確認してください。"
+        "以後の実行で自動的に再送します。"
     )
     return Problem(", ".join(failure.fields), "", cause, remedy)
 

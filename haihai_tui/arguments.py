@@ -1,0 +1,207 @@
+"""The command line: modes, options, and the checks that need no settings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from haihai_tui import __version__
+
+FLOWS = ("customers", "suppressions", "page-views")
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """One parsed command line; `mode` is the name of the chosen mode."""
+
+    mode: str
+    value: str | None
+    flows: tuple[str, ...]
+    settings: tuple[str, ...]
+    profile: str
+    json: bool
+    demo: bool
+    lang: str | None
+    plan: bool
+    full: bool
+    from_file: Path | None
+    confirm: str | None
+    write_profile: bool
+    customers: int
+    seed: int
+    salesforce_port: int
+    haihai_port: int
+    state: Path | None
+    role: str | None
+
+
+_MODES = (
+    "run_sync",
+    "retry",
+    "authorize",
+    "diagnose",
+    "status",
+    "add_operator",
+    "import_settings",
+    "export_settings",
+    "set",
+    "sandbox",
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="haihai-tui",
+        description="配配メールと Salesforce の連携コンソール / "
+        "Keeps HaiHai Mail and Salesforce in step.",
+        epilog="終了コード / exit codes: 0 ok, 1 rejects, 2 settings, 3 unreachable, "
+        "4 authorise again, 5 locked, 6 paused, 7 halted, 70 defect, "
+        "130/143 interrupted",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    _add_modes(parser)
+    _add_options(parser)
+    return parser
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
+    modes = parser.add_argument_group("モード / modes").add_mutually_exclusive_group()
+    modes.add_argument(
+        "--run-sync",
+        nargs="*",
+        metavar="FLOW",
+        help=f"連携を実行 / run flows: {', '.join(FLOWS)} (default: all enabled)",
+    )
+    modes.add_argument(
+        "--retry", action="store_true", help="エラーの再実行 / try rejects again"
+    )
+    modes.add_argument(
+        "--authorize",
+        action="store_true",
+        help="連携トークンの更新 / authorise with Salesforce (OAuth)",
+    )
+    modes.add_argument(
+        "--diagnose",
+        metavar="TEXT",
+        help="エラーの診断 (- で標準入力) / explain a URL or an error (-: stdin)",
+    )
+    modes.add_argument("--status", action="store_true", help="状態 / status")
+    modes.add_argument(
+        "--add-operator", metavar="NAME", help="運用担当者の追加 / new operator"
+    )
+    modes.add_argument(
+        "--import-settings", metavar="FILE", help="設定の取り込み / import a profile"
+    )
+    modes.add_argument(
+        "--export-settings", metavar="FILE", help="設定の書き出し / export a profile"
+    )
+    modes.add_argument(
+        "--set",
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="設定の変更 / change settings by dotted key",
+    )
+    modes.add_argument(
+        "--sandbox",
+        action="store_true",
+        help="両サービスの模擬サーバー / serve both sandboxes until interrupted",
+    )
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("共通 / common")
+    group.add_argument("--profile", default="default", metavar="NAME")
+    group.add_argument("--json", action="store_true", help="JSON で出力 / JSON output")
+    group.add_argument(
+        "--demo", action="store_true", help="模擬環境で実行 / run on the sandboxes"
+    )
+    group.add_argument("--lang", choices=("ja", "en"))
+    group = parser.add_argument_group("--run-sync")
+    group.add_argument(
+        "--plan", action="store_true", help="計画のみ / plan, write nothing"
+    )
+    group.add_argument("--full", action="store_true", help="全件読み取り / read all")
+    group.add_argument(
+        "--from-file", type=Path, metavar="FILE", help="書き出した CSV から / from CSV"
+    )
+    group.add_argument(
+        "--confirm", metavar="RUN_ID", help="安全停止の確認 / confirm a halted run"
+    )
+    group = parser.add_argument_group("--sandbox, --demo, --add-operator")
+    group.add_argument("--write-profile", action="store_true")
+    group.add_argument("--customers", type=_count, default=1000, metavar="N")
+    group.add_argument("--seed", type=int, default=1, metavar="S")
+    group.add_argument("--salesforce-port", type=_port, default=0, metavar="P")
+    group.add_argument("--haihai-port", type=_port, default=0, metavar="P")
+    group.add_argument("--state", type=Path, metavar="DIR")
+    group.add_argument("--role", choices=("viewer", "operator", "administrator"))
+
+
+def _count(written: str) -> int:
+    number = int(written)
+    if not 0 <= number <= 20_000_000:
+        raise argparse.ArgumentTypeError("0 … 20,000,000")
+    return number
+
+
+def _port(written: str) -> int:
+    number = int(written)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError("0 … 65535")
+    return number
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Parse, or end the process with exit code 2 and a message on stderr."""
+    parser = _parser()
+    found = parser.parse_args(argv)
+    mode = next((name for name in _MODES if _chosen(getattr(found, name))), "")
+    flows = tuple(dict.fromkeys(found.run_sync or ()))
+    _check(parser, found, mode, flows)
+    value = getattr(found, mode) if mode else None
+    return Arguments(
+        mode=mode,
+        value=value if isinstance(value, str) else None,
+        flows=tuple(flow for flow in FLOWS if flow in flows),
+        settings=tuple(found.set or ()),
+        profile=found.profile,
+        json=found.json,
+        demo=found.demo,
+        lang=found.lang,
+        plan=found.plan,
+        full=found.full,
+        from_file=found.from_file,
+        confirm=found.confirm,
+        write_profile=found.write_profile,
+        customers=found.customers,
+        seed=found.seed,
+        salesforce_port=found.salesforce_port,
+        haihai_port=found.haihai_port,
+        state=found.state,
+        role=found.role,
+    )
+
+
+def _chosen(value: object) -> bool:
+    return value is not None and value is not False
+
+
+def _check(
+    parser: argparse.ArgumentParser,
+    found: argparse.Namespace,
+    mode: str,
+    flows: tuple[str, ...],
+) -> None:
+    for flow in flows:
+        if flow not in FLOWS:
+            parser.error(f"--run-sync: {flow!r}: {', '.join(FLOWS)}")
+    for option in ("plan", "full", "from_file", "confirm"):
+        if getattr(found, option) and mode != "run_sync":
+            parser.error(f"--{option.replace('_', '-')}: --run-sync")
+    if found.from_file and flows not in (("suppressions",), ("page-views",)):
+        parser.error("--from-file: --run-sync suppressions | page-views")
+    if found.plan and found.confirm:
+        parser.error("--plan, --confirm")

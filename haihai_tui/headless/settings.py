@@ -1,0 +1,90 @@
+"""`--import-settings`, `--export-settings` and `--set`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from haihai_tui.arguments import Arguments
+from haihai_tui.errors import ExitCode, SettingsError, text
+from haihai_tui.headless.actor import system_actor
+from haihai_tui.headless.output import Output
+from haihai_tui.services.paths import Home
+from haihai_tui.services.secret_keys import KeySource
+from haihai_tui.services.secrets import SecretStore
+from haihai_tui.services.settings import load_profile
+from haihai_tui.services.settings_edit import (
+    Change,
+    export_settings,
+    import_settings,
+    set_values,
+)
+
+
+def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
+    """Change or write out a profile and say what changed."""
+    if arguments.mode == "export_settings":
+        return _export(arguments, output, home, profile)
+    secrets = SecretStore(home, profile, KeySource(home, os.environ))
+    if arguments.mode == "set":
+        changes = set_values(home, profile, arguments.settings, secrets)
+    else:
+        changes = import_settings(home, profile, _file(arguments), secrets)
+    _log(home, profile, changes)
+    _tell(output, profile, changes)
+    return ExitCode.OK
+
+
+def _export(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
+    file = _file(arguments)
+    export_settings(load_profile(home, profile), file)
+    if output.as_json:
+        output.record({"event": "exported", "profile": profile, "file": str(file)})
+    else:
+        output.line(text("設定を書き出しました: {file}", file=str(file)))
+    return ExitCode.OK
+
+
+def _file(arguments: Arguments) -> Path:
+    if not arguments.value:
+        raise SettingsError(text("ファイル名を指定してください。"))
+    return Path(arguments.value)
+
+
+def _log(home: Home, profile: str, changes: Sequence[Change]) -> None:
+    # Deferred: the export needs no database.
+    from haihai_tui.services.store import audit
+    from haihai_tui.services.store.database import open_database
+
+    if not changes:
+        return
+    database = open_database(home, load_profile(home, profile).store.url)
+    try:
+        with database.write() as connection:
+            for change in changes:
+                audit.append(
+                    connection,
+                    actor=system_actor(),
+                    action="setting_changed",
+                    subject=change.key,
+                    profile=profile,
+                    before=change.before,
+                    after=change.after,
+                )
+    finally:
+        database.close()
+
+
+def _tell(output: Output, profile: str, changes: Sequence[Change]) -> None:
+    if output.as_json:
+        rows = [
+            {"key": one.key, "before": one.before, "after": one.after}
+            for one in changes
+        ]
+        output.record({"event": "settings", "profile": profile, "changes": rows})
+        return
+    if not changes:
+        output.line(text("変更はありません。"))
+    for change in changes:
+        output.line(f"{change.key}: {change.before} → {change.after}")

@@ -1,0 +1,344 @@
+"""The one place that builds the services and hands them to the sync.
+
+Both front ends come through here, so what headless does and what the console does
+is the same by construction.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from haihai_tui.errors import (
+    AuthorisationNeeded,
+    BudgetUsedUp,
+    SettingsError,
+    text,
+)
+from haihai_tui.services.haihai.client import SERVICE as HAIHAI
+from haihai_tui.services.haihai.client import HaihaiClient
+from haihai_tui.services.haihai.connection import account_of
+from haihai_tui.services.haihai.fromfile import members_from_file, views_from_file
+from haihai_tui.services.haihai.wire import Wire
+from haihai_tui.services.http import Channel, RetryRecord, Timeouts, new_client
+from haihai_tui.services.paths import Home
+from haihai_tui.services.runs import Conductor, RunContext, RunRequest, Stopper, Work
+from haihai_tui.services.salesforce.budget import Budget
+from haihai_tui.services.salesforce.client import SalesforceClient
+from haihai_tui.services.salesforce.oauth import App, OAuth
+from haihai_tui.services.salesforce.session import Session
+from haihai_tui.services.salesforce.urls import normalise_url
+from haihai_tui.services.secret_keys import KeySource
+from haihai_tui.services.secrets import SecretStore
+from haihai_tui.services.settings import load_profile, require_complete
+from haihai_tui.services.settings_schema import Settings
+from haihai_tui.services.sockets import Patience
+from haihai_tui.services.store.budgets import Budgets
+from haihai_tui.services.store.database import Database, open_database
+from haihai_tui.services.store.facts import Facts
+from haihai_tui.services.store.leases import Leases
+from haihai_tui.services.store.state import ProfileState
+from haihai_tui.services.store.times import utc_now
+from haihai_tui.services.tokens import StoredTokens
+from haihai_tui.sync import config as sync_config
+from haihai_tui.sync.engine import Engine, FromFile
+from haihai_tui.sync.events import Event
+from haihai_tui.sync.mapping import JST
+from haihai_tui.sync.outcome import RunOutcome
+from haihai_tui.sync.services import Options, PlanEntry, Services
+
+SALESFORCE = "Salesforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """One profile of one home, opened: settings, secrets, state database."""
+
+    home: Home
+    settings: Settings
+    secrets: SecretStore
+    database: Database
+
+    @property
+    def profile(self) -> str:
+        return self.settings.profile
+
+    def conductor(self, stopper: Stopper) -> Conductor:
+        lease = None
+        if not self.database.is_sqlite:
+            lease = Leases(self.database, self.profile)
+        keep = self.settings.store.keep_runs
+        return Conductor(self.home, self.database, keep, lease, stopper)
+
+
+@contextmanager
+def open_workplace(
+    home: Home, profile: str, environ: Mapping[str, str] = MappingProxyType(os.environ)
+) -> Iterator[Workplace]:
+    """Load and check the profile, open its secrets and the state database."""
+    settings = load_profile(home, profile)
+    secrets = SecretStore(home, profile, KeySource(home, environ))
+    database = open_database(home, settings.store.url)
+    try:
+        yield Workplace(home, settings, secrets, database)
+    finally:
+        database.close()
+
+
+def app_of(workplace: Workplace) -> App:
+    """The app registered in Salesforce, as the profile knows it."""
+    settings = workplace.settings.salesforce
+    key = workplace.secrets.get("salesforce.consumer_key")
+    if key is None:
+        raise SettingsError(
+            text("コンシューマ鍵が登録されていません。"),
+            text("連携設定の Step3 か --import-settings で登録してください。"),
+            cause="invalid_client_id",
+        )
+    secret = workplace.secrets.get("salesforce.consumer_secret")
+    return App(
+        login_url=normalise_url(settings.url).url,
+        client_id=key.reveal(),
+        callback_url=settings.callback_url,
+        client_secret=secret.reveal() if secret else "",
+    )
+
+
+def oauth_of(workplace: Workplace, stack: ExitStack) -> OAuth:
+    """OAuth over a channel of its own: nothing may interrupt a refresh."""
+    settings = workplace.settings.salesforce
+    client = new_client(ca_file=settings.ca_bundle, keep_alive=False)
+    stack.callback(client.close)
+    return OAuth(
+        Channel(client, SALESFORCE), app_of(workplace), expected_org_id=settings.org_id
+    )
+
+
+def salesforce_of(
+    workplace: Workplace,
+    stack: ExitStack,
+    stopper: Stopper,
+    on_retry: Callable[[RetryRecord], None],
+    tell: Callable[[Event], None],
+) -> SalesforceClient:
+    settings = workplace.settings
+    tokens = StoredTokens(workplace.secrets)
+    if tokens.read() is None:
+        raise AuthorisationNeeded(
+            text("Salesforce との連携トークンがありません。"),
+            text("連携トークンの更新 (haihai-tui --authorize) を行ってください。"),
+            cause="token_not_stored",
+        )
+    patience = Patience(stopper.cancelled)
+    client = new_client(ca_file=settings.salesforce.ca_bundle, patience=patience)
+    stack.callback(client.close)
+    facts = Facts(workplace.database, workplace.profile)
+    session = Session(
+        Channel(client, SALESFORCE, patience=patience, on_retry=on_retry),
+        oauth_of(workplace, stack),
+        tokens,
+        api_version=settings.salesforce.api_version,
+        expected_org_id=settings.salesforce.org_id,
+        budget=Budget(settings.budget.salesforce_share, _usage_keeper(facts, stack)),
+    )
+    return SalesforceClient(session, bulk_threshold=settings.salesforce.bulk_threshold)
+
+
+def _usage_keeper(facts: Facts, stack: ExitStack) -> Callable[[int, int], None]:
+    """Remembers the org's API usage as last told, once, when all is done."""
+    last: dict[str, str] = {}
+
+    def keep(used: int, limit: int) -> None:
+        last.update(
+            {"salesforce.api_used": str(used), "salesforce.api_max": str(limit)}
+        )
+
+    stack.callback(lambda: facts.set(last))
+    return keep
+
+
+def haihai_of(
+    workplace: Workplace,
+    stack: ExitStack,
+    stopper: Stopper,
+    on_retry: Callable[[RetryRecord], None],
+) -> HaihaiClient:
+    settings = workplace.settings.haihai
+    token = workplace.secrets.get("haihai.api_token")
+    if token is None:
+        raise AuthorisationNeeded(
+            text("配配メールの API トークンが登録されていません。"),
+            text("連携設定の Step2 か --import-settings で登録してください。"),
+            cause="haihai_token_invalid",
+        )
+    wire = Wire.from_table(settings.wire)
+    account = account_of(
+        wire,
+        contract_id=settings.contract_id,
+        base_url=settings.base_url,
+        login_id=settings.login_id,
+        token=token,
+        group_id=settings.group_id,
+        plan_id=settings.plan_id,
+    )
+    patience = Patience(stopper.cancelled)
+    client = new_client(timeouts=Timeouts(read=settings.timeout_s), patience=patience)
+    stack.callback(client.close)
+    return HaihaiClient(
+        Channel(client, HAIHAI, patience=patience, on_retry=on_retry),
+        account,
+        wire,
+        on_call=_haihai_budget(workplace),
+    )
+
+
+def _haihai_budget(workplace: Workplace) -> Callable[[str], None]:
+    """Counts calls by the service's day (Japan) and API, across runs."""
+    budgets = Budgets(workplace.database, workplace.profile)
+    limit = workplace.settings.budget.haihai_calls
+
+    def spend(api: str) -> None:
+        day = utc_now().astimezone(JST).strftime("%Y-%m-%d")
+        if budgets.used("haihai", day, api) >= limit:
+            raise BudgetUsedUp(
+                text(
+                    "配配メール API ({api}) の本日の予算 {limit} 回を使い切りました。",
+                    api=api,
+                    limit=limit,
+                ),
+                text("日付が変わった後の実行で続きから再開します。"),
+                cause="haihai_limit",
+            )
+        budgets.add("haihai", api, day)
+
+    return spend
+
+
+def sync_config_of(settings: Settings) -> sync_config.SyncConfig:
+    """The profile in the sync's own terms."""
+    customers, suppressions = settings.customers, settings.suppressions
+    views, guard = settings.page_views, settings.guard
+    return sync_config.SyncConfig(
+        customers=sync_config.CustomersConfig(
+            sobject=customers.object,
+            audience=customers.audience,
+            address_field=customers.address_field,
+            fields=tuple(
+                sync_config.FieldMapping(one.salesforce, one.haihai, one.blank)
+                for one in customers.fields
+            ),
+            group=settings.haihai.group_id or settings.haihai.plan_id,
+            on_delete=customers.on_delete,
+            create=customers.create,
+            overlap_minutes=customers.overlap_minutes,
+            result_wait_s=settings.haihai.result_wait_s,
+        ),
+        suppressions=sync_config.SuppressionsConfig(
+            sobjects=suppressions.objects,
+            state_field=suppressions.state_field,
+            changed_at_field=suppressions.changed_at_field,
+            status_field=suppressions.status_field,
+            rollup=_rollup(suppressions.rollup),
+            groups=suppressions.groups,
+        ),
+        page_views=sync_config.PageViewsConfig(
+            sobjects=views.objects,
+            url_field=views.url_field,
+            viewed_at_field=views.viewed_at_field,
+            count_field=views.count_field,
+            too_long=views.too_long,
+        ),
+        guard=sync_config.GuardConfig(
+            max_excluded=guard.max_excluded,
+            max_excluded_share=guard.max_excluded_share,
+            max_stopped_share=guard.max_stopped_share,
+            max_blanked_share=guard.max_blanked_share,
+            zero_rows=guard.zero_rows,
+            min_records=guard.min_records,
+        ),
+    )
+
+
+def _rollup(setting: str | tuple[str, ...]) -> Literal["any", "all"] | tuple[str, ...]:
+    if not isinstance(setting, str):
+        return setting
+    return "all" if setting == "all" else "any"
+
+
+def sync_work(
+    workplace: Workplace,
+    flows: tuple[str, ...],
+    options: Options,
+    on_plan: Callable[[PlanEntry], None] | None = None,
+) -> Work:
+    """The work of a sync run, ready for a conductor."""
+
+    def work(context: RunContext) -> RunOutcome:
+        require_complete(workplace.home, workplace.settings, flows)
+        folder = workplace.home.data_folder(workplace.profile)
+        scratch = folder / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+            on_retry = _retry_teller(context)
+            services = Services(
+                run_id=context.run_id,
+                config=sync_config_of(workplace.settings),
+                salesforce=salesforce_of(
+                    workplace, stack, context.stopper, on_retry, context.tell
+                ),
+                haihai=haihai_of(workplace, stack, context.stopper, on_retry),
+                state=ProfileState(workplace.database, workplace.profile),
+                listener=context.tell,
+                pacer=context.stopper,
+                tables=folder,
+                scratch=scratch,
+                options=options,
+                on_plan=on_plan,
+            )
+            return Engine(services, flows, _from_file(workplace, options)).run()
+
+    return work
+
+
+def _from_file(workplace: Workplace, options: Options) -> FromFile:
+    path = options.from_file
+    if path is None:
+        return FromFile()
+    wire = Wire.from_table(workplace.settings.haihai.wire)
+    return FromFile(
+        members=lambda: members_from_file(path, wire),
+        views=lambda: views_from_file(path, wire),
+    )
+
+
+def _retry_teller(context: RunContext) -> Callable[[RetryRecord], None]:
+    def tell(record: RetryRecord) -> None:
+        wording = text(
+            "{service} への要求を {wait} 秒後に再試行します "
+            "({attempt} 回目、{cause})。",
+            service=record.service,
+            wait=round(record.wait_s, 1),
+            attempt=record.attempt,
+            cause=record.cause,
+        )
+        context.tell(Event("retry", "", wording, "warning"))
+
+    return tell
+
+
+__all__ = [
+    "RunRequest",
+    "Workplace",
+    "app_of",
+    "oauth_of",
+    "open_workplace",
+    "sync_config_of",
+    "sync_work",
+]
