@@ -6,77 +6,52 @@ in one call, Bulk 2.0 moves a large table in a few.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
-from types import TracebackType
 
 from haihai_tui.errors import ConnectorError, ServiceUnreachable
-from haihai_tui.services.http import (
-    Channel,
-    OnRetry,
-    RetryPolicy,
-    Timeouts,
-    new_client,
-)
-from haihai_tui.services.salesforce.budget import Budget
 from haihai_tui.services.salesforce.bulk import BulkExtract
 from haihai_tui.services.salesforce.collections_update import update_rows
-from haihai_tui.services.salesforce.errors import SERVICE, Kind, refusal_of
+from haihai_tui.services.salesforce.errors import Kind, refusal_of
 from haihai_tui.services.salesforce.failures import FailureFile
 from haihai_tui.services.salesforce.ingest import Ingest
 from haihai_tui.services.salesforce.jobs import JobLimits, Jobs
-from haihai_tui.services.salesforce.oauth import App, OAuth
 from haihai_tui.services.salesforce.rest import LONGEST_QUERY, Rest, RestExtract
 from haihai_tui.services.salesforce.session import Session
-from haihai_tui.services.salesforce.tokens import TokenStore
-from haihai_tui.services.sockets import Patience
 from haihai_tui.sync.ports import Extract, PageFile, SObject, UpdateOutcome
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What of the client's behaviour may be set.
+class SalesforceClient:
+    """Implements `ports.Salesforce`; who built the session closes its connections.
 
-    `bulk_from_rows`: results larger than this are read by Bulk.
+    `bulk_threshold`: results of more rows than this are read by Bulk.
     `collections_rows`: updates of up to this many rows go as collections.
     `parallel`: Bulk result pages read at the same time (1: one by one).
-    `share`: the part of the org's daily API requests for this client, 0 to 1.
-    """
-
-    api_version: str = "66.0"
-    expected_org_id: str = ""
-    bulk_from_rows: int = 10_000
-    collections_rows: int = 2_000
-    parallel: int = 4
-    share: float = 1.0
-    ca_file: str = ""
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
-    job_limits: JobLimits = field(default_factory=JobLimits)
-
-
-class SalesforceClient:
-    """Implements `ports.Salesforce`; close it, or use it as a context manager.
-
-    `journal` is a folder that outlives the run: the Ids of jobs under way are kept
+    `journal`: a folder that outlives the run; the Ids of jobs under way are kept
     there, so that the next run can abort what a killed one left behind.
     """
 
     def __init__(
-        self, session: Session, options: Options, *, journal: Path | None = None
+        self,
+        session: Session,
+        *,
+        bulk_threshold: int = 10_000,
+        collections_rows: int = 2_000,
+        parallel: int = 4,
+        job_limits: JobLimits | None = None,
+        journal: Path | None = None,
     ) -> None:
         self.session = session
         self.rest = Rest(session)
-        self._options = options
+        self._bulk_threshold = bulk_threshold
+        self._collections_rows = collections_rows
+        self._parallel = parallel
         # One of each kind: what an earlier run left behind is swept only once.
         self._query_jobs, self._ingest_jobs = (
-            Jobs(session, kind, limits=options.job_limits, journal=journal)
+            Jobs(session, kind, limits=job_limits, journal=journal)
             for kind in ("query", "ingest")
         )
-        self._closers: list[Callable[[], None]] = []
 
     # ----------------------------------------------------- ports.Salesforce
 
@@ -107,7 +82,7 @@ class SalesforceClient:
         with failures:
             if rows == 0:
                 written = 0
-            elif rows <= self._options.collections_rows:
+            elif rows <= self._collections_rows:
                 described = self.rest.described(sobject) or self.describe(sobject)
                 written = update_rows(self.session, described, table, failures)
             else:
@@ -131,7 +106,7 @@ class SalesforceClient:
             if refusal is not None and refusal.kind is Kind.SMALLER:
                 return None
             raise
-        if first.next_url and first.total > self._options.bulk_from_rows:
+        if first.next_url and first.total > self._bulk_threshold:
             return None
         return RestExtract(
             self.rest, soql, folder, include_deleted=include_deleted, first=first
@@ -152,7 +127,7 @@ class SalesforceClient:
                 folder,
                 fallback=fallback,
                 include_deleted=include_deleted,
-                parallel=self._options.parallel,
+                parallel=self._parallel,
             )
         except ConnectorError as error:
             refusal = refusal_of(error)
@@ -161,87 +136,5 @@ class SalesforceClient:
                 return by_rest()
             raise
 
-    def on_close(self, closer: Callable[[], None]) -> None:
-        """Call `closer` when the client is closed."""
-        self._closers.append(closer)
-
-    def close(self) -> None:
-        """Close the connections."""
-        while self._closers:
-            self._closers.pop()()
-
-    def __enter__(self) -> SalesforceClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(Exception):
-            self.close()
-
 
 _NOT_BY_BULK = frozenset(("INVALIDENTITY", "API_ERROR", "FEATURENOTENABLED"))
-
-
-def open_oauth(
-    app: App, options: Options | None = None
-) -> tuple[OAuth, Callable[[], None]]:
-    """OAuth over a connection of its own, and what closes it.
-
-    Nothing interrupts it and no connection is kept: a refresh whose answer is lost
-    can cost the whole authorisation.
-    """
-    chosen = options or Options()
-    patience = Patience()
-    http = new_client(
-        timeouts=chosen.timeouts,
-        ca_file=chosen.ca_file,
-        patience=patience,
-        keep_alive=False,
-    )
-    channel = Channel(http, SERVICE, policy=chosen.retries, patience=patience)
-    oauth = OAuth(channel, app, expected_org_id=chosen.expected_org_id)
-    return oauth, http.close
-
-
-def open_client(
-    app: App,
-    store: TokenStore,
-    options: Options | None = None,
-    *,
-    on_usage: Callable[[int, int], None] | None = None,
-    on_retry: OnRetry | None = None,
-    cancelled: Callable[[], bool] | None = None,
-    journal: Path | None = None,
-) -> SalesforceClient:
-    """A client over real connections; nothing is sent before the first call.
-
-    Raises SettingsError for an unreadable CA file or proxy setting.
-    """
-    chosen = options or Options()
-    oauth, close_oauth = open_oauth(app, chosen)
-    patience = Patience(cancelled)
-    http = new_client(
-        timeouts=chosen.timeouts,
-        ca_file=chosen.ca_file,
-        patience=patience,
-        connections=max(4, chosen.parallel + 2),
-    )
-    channel = Channel(
-        http, SERVICE, policy=chosen.retries, patience=patience, on_retry=on_retry
-    )
-    session = Session(
-        channel,
-        oauth,
-        store,
-        api_version=chosen.api_version,
-        expected_org_id=chosen.expected_org_id,
-        budget=Budget(chosen.share, on_usage),
-    )
-    client = SalesforceClient(session, chosen, journal=journal)
-    client.on_close(close_oauth)
-    client.on_close(http.close)
-    return client
