@@ -63,13 +63,13 @@ def extract(package: Path) -> tuple[dict[str, list[str]], list[str]]:
         name = path.relative_to(package.parent).as_posix()
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call in _calls(tree):
-            msgids = _msgids(call, tree)
-            if not msgids:
-                problems.append(f"{name}:{call.lineno}: not a plain text")
-            for msgid in msgids:
-                places = found.setdefault(msgid, [])
+            first = call.args[0] if call.args else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                places = found.setdefault(first.value, [])
                 if name not in places:
                     places.append(name)
+            elif not (isinstance(first, ast.Name) and _marks_constants(tree)):
+                problems.append(f"{name}:{call.lineno}: not a plain text")
     return found, problems
 
 
@@ -134,20 +134,15 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
             yield node
 
 
-def _msgids(call: ast.Call, tree: ast.Module) -> list[str]:
-    """The literal argument; for a variable, all that the module's constants hold."""
-    first = call.args[0] if call.args else None
-    if isinstance(first, ast.Constant) and isinstance(first.value, str):
-        return [first.value]
-    return [
-        node.value.value
-        for node in tree.body
-        if isinstance(first, ast.Name)
-        and isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-        and not node.value.value.isascii()
-    ]
+def _marks_constants(tree: ast.Module) -> bool:
+    """Whether the module names messages by `text("…").msgid` to bind them later."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "msgid"
+        and isinstance(node.value, ast.Call)
+        and node.value in set(_calls(tree))
+        for node in ast.walk(tree)
+    )
 
 
 def _messages(catalogue: Catalog) -> Iterator[Message]:

@@ -34,7 +34,7 @@ class Catalogue:
         params = {key: self._param(value) for key, value in message.params.items()}
         try:
             return pattern.format(**params)
-        except (LookupError, ValueError, TypeError):
+        except (LookupError, ValueError, TypeError, AttributeError):
             # An old event may carry fewer parameters than today's wording asks for.
             return pattern
 
@@ -56,6 +56,8 @@ class Catalogue:
         if isinstance(value, list | tuple):
             separator = "、" if self.language == "ja" else ", "
             return separator.join(str(self._param(item)) for item in value)
+        if isinstance(value, str):
+            return _harmless(value)
         return value
 
 
@@ -71,6 +73,18 @@ def choose_language(
         if wish := environ.get(name):
             return _known(wish) or "ja"
     return "ja"
+
+
+def _harmless(value: str) -> str:
+    """Foreign text without control characters: a terminal would obey them."""
+    if value.isprintable():
+        return value
+    return "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape", "backslashreplace").decode()
+        for character in value
+    )
 
 
 def _known(wish: str | None) -> Language | None:

@@ -7,6 +7,7 @@ its settings.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -239,7 +240,7 @@ def _syntax_error(path: Path, error: tomllib.TOMLDecodeError) -> SettingsError:
 
 def _shown(value: object) -> str:
     """A value as TOML would show it, cut where it is long."""
-    shown = f'"{value}"' if isinstance(value, str) else str(value)
-    if isinstance(value, bool):
-        shown = shown.lower()
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    if not isinstance(value, str | bool):
+        shown = str(value)
     return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"

@@ -63,4 +63,4 @@ class Facts:
             facts.c.profile == self._profile
         )
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}

@@ -142,7 +142,7 @@ class Rejects:
             .group_by(rejects.c.flow)
         )
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def listed(
         self,

@@ -157,7 +157,7 @@ class Reviews:
             .group_by(reviews.c.flow)
         )
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def _paged(self, flow: str, status: str) -> Iterator[ReviewRow]:
         last: str | None = None

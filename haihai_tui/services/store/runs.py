@@ -225,7 +225,7 @@ class Runs:
             .group_by(run_flows.c.flow)
         )
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def trim(self, keep: int) -> int:
         """Drop the oldest runs beyond `keep` with their events; returns how many."""

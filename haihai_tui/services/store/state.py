@@ -52,7 +52,7 @@ class ProfileState:
             cursors.c.profile == self.profile
         )
         with self.database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def snapshot(self, name: str) -> str | None:
         return self._named(snapshots.c.file_name, name)
@@ -63,7 +63,7 @@ class ProfileState:
             snapshots.c.profile == self.profile
         )
         with self.database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def open_rejects(self, flow: str) -> Iterator[str]:
         return self.rejects.open_records(flow)

@@ -1,0 +1,1 @@
+"""Tools for those who change the product; not part of the wheel."""
