@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
@@ -64,7 +65,7 @@ class Describes:
         return self._unless_unchanged(
             call,
             "",
-            f"{hash(prints) & 0xFFFFFFFF:08x}",
+            hashlib.sha256(prints.encode()).hexdigest()[:8],
             lambda: {
                 "encoding": "UTF-8",
                 "maxBatchSize": 200,

@@ -71,6 +71,7 @@ class Org:
         self.row_faults = RowFaults()
         self._objects: dict[str, Props] = dict(objects or standard_objects())
         self._own_fields: dict[str, list[Props]] = {}
+        self._field_serials: dict[str, int] = {}
         self._names = {name.lower(): name for name in self._objects}
         self._tables: dict[str, Table] = {}
         self._prefixes: dict[str, str] = {}
@@ -147,9 +148,24 @@ class Org:
                 )
                 raise ApiError(400, "DUPLICATE_DEVELOPER_NAME", message)
             self._own_fields.setdefault(name, []).append({**props, "custom": True})
+            self._field_serials[f"{name}.{props['name']}"] = len(self._field_serials)
             if props["type"] == "boolean":
                 self.table(name).defaults[props["name"]] = False
             self._schemas.clear()
+
+    def replace_field(self, sobject: str, props: Props) -> None:
+        """Another type, length or label for a custom field; its values stay."""
+        with self.lock:
+            fields = self._own_fields[self._names[sobject.lower()]]
+            for place, old in enumerate(fields):
+                if old["name"] == props["name"]:
+                    fields[place] = {**props, "custom": True}
+            self._schemas.clear()
+
+    def field_id(self, sobject: str, name: str) -> str:
+        """The id that the Tooling API gives a custom field, 00N…."""
+        serial = self._field_serials.get(f"{sobject}.{name}", 0)
+        return ids.make_id("00N", self.instance, serial + 1)
 
     def remove_field(self, sobject: str, name: str) -> None:
         """Drop a custom field; its values are gone."""
@@ -182,6 +198,11 @@ class Org:
     def custom_fields(self) -> Mapping[str, list[Props]]:
         """Custom fields by object."""
         return self._own_fields
+
+    @property
+    def field_serials(self) -> Mapping[str, int]:
+        """The number that each custom field got, by `Object.Field`."""
+        return self._field_serials
 
     def custom_objects(self) -> list[tuple[str, str, str]]:
         """Name, label and plural of each custom object."""
@@ -411,6 +432,7 @@ class Org:
         for name, label, plural in state["objects"]:
             self.add_object(name, label, plural)
         self._own_fields = {name: list(each) for name, each in state["fields"].items()}
+        self._field_serials = dict(state["field_serials"])
         self.forget_access()
 
     def load(self, directory: Path) -> bool:

@@ -41,6 +41,7 @@ def _lines(org: Org) -> Iterator[Any]:
         "admin_user_id": org.admin_user_id,
         "objects": org.custom_objects(),
         "fields": org.custom_fields(),
+        "field_serials": dict(org.field_serials),
         "definitions": org.definitions,
     }
     for name, table in org.tables().items():

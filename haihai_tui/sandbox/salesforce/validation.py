@@ -73,7 +73,7 @@ def stored(field: Field, value: Any) -> Any:
         value = None
     if value is None:
         return False if field.type == "boolean" else None
-    store = _STORE.get(field.type, _text)
+    store: Callable[[Field, Any], Any] = _STORE.get(field.type, _text)
     return store(field, value)
 
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from haihai_tui.sandbox.salesforce import access, columns, ids, validation
+from haihai_tui.sandbox.salesforce import (
+    access,
+    columns,
+    ids,
+    timestamps,
+    validation,
+)
 from haihai_tui.sandbox.salesforce.errors import RowError
 from haihai_tui.sandbox.salesforce.schema import Field, Schema
 from haihai_tui.sandbox.salesforce.table import Table
@@ -355,3 +361,47 @@ def _check_grant(org: Org, kept: Mapping[str, Any]) -> None:
             f"Field Name: bad value for restricted picklist field: {kept['Field']}",
             ["Field"],
         )
+
+
+# ---------------------------------------------------------------- merge, convert
+
+
+def merge(org: Org, sobject: str, master_id: str, loser_id: str) -> None:
+    """Delete the loser in favour of the master, who inherits its children."""
+    schema = org.schema(sobject)
+    table = org.table(schema.name)
+    slot_of(schema, table, master_id)
+    slot = slot_of(schema, table, loser_id)
+    for child, reference in CASCADES.get(schema.name, ()):
+        children = org.table(child)
+        for each in _children(org, child, reference, loser_id):
+            children.write(each, reference, master_id)
+            touch(org, children, each, None)
+    table.write(slot, "MasterRecordId", master_id)
+    delete(org, schema.name, loser_id, None)
+    touch(org, table, slot_of(schema, table, master_id), None)
+
+
+def convert(org: Org, lead_id: str, account_id: str | None) -> dict[str, str]:
+    """Turn a lead into a contact, and into an account unless one is given."""
+    schema = org.schema("Lead")
+    table = org.table("Lead")
+    slot = slot_of(schema, table, lead_id)
+    if account_id is None:
+        account_id = insert(
+            org, "Account", {"Name": table.value(slot, "Company")}, None
+        )
+    shared = ("LastName", "FirstName", "Email", "Phone", "Title", "HasOptedOutOfEmail")
+    values = {name: table.value(slot, name) for name in shared}
+    contact_id = insert(org, "Contact", {**values, "AccountId": account_id}, None)
+    today = timestamps.local_date(org.clock.now()).isoformat()
+    for name, value in {
+        "IsConverted": True,
+        "ConvertedDate": today,
+        "ConvertedAccountId": account_id,
+        "ConvertedContactId": contact_id,
+        "Status": "Closed - Converted",
+    }.items():
+        table.write(slot, name, value)
+    touch(org, table, slot, None)
+    return {"id": lead_id, "contact_id": contact_id, "account_id": account_id}
