@@ -29,26 +29,26 @@ if TYPE_CHECKING:
 CALLBACK_URL = "http://localhost:8711/sflogged"
 
 
+def build_context(
+    org: Org, control: Control, callback_url: str = CALLBACK_URL
+) -> Context:
+    """Registered apps and sessions around `org`, which takes on the switches."""
+    org.switches = control.switches
+    return Context(org, control, AppRegistry(org, callback_url), Sessions(org))
+
+
 def build_app(
     org: Org,
     control: Control,
     callback_url: str = CALLBACK_URL,
     *,
-    apps: AppRegistry | None = None,
-    sessions: Sessions | None = None,
+    context: Context | None = None,
 ) -> ASGIApp:
     """The whole server: OAuth, REST, Bulk and control calls, behind the edge.
 
-    The org takes on the switches of `control`.  `callback_url` is that of the
-    default app, unless `apps` are given.
+    Give `context` (from `build_context`) to keep hold of apps and sessions.
     """
-    org.switches = control.switches
-    ctx = Context(
-        org,
-        control,
-        AppRegistry(org, callback_url) if apps is None else apps,
-        Sessions(org) if sessions is None else sessions,
-    )
+    ctx = context or build_context(org, control, callback_url)
     org.virtual["OauthToken"] = lambda: _tokens(ctx)
     org.virtual["ConnectedApplication"] = lambda: _connected_apps(ctx)
     cursors, usage = Cursors(org), Usage(org)

@@ -96,6 +96,8 @@ class Table:
         """A new record with the next id; `values` has all three stamps."""
         slot = len(self.ids)
         self.changes += 1
+        if self._journal.recording:
+            self._journal.note(lambda: self._drop_last(slot))
         self.ids.append(ids.make_id(self.key_prefix, self.instance, slot + 1))
         for name, column in self.columns.items():
             if len(column) == slot:
@@ -124,12 +126,14 @@ class Table:
             self._index(slot, name, value)
 
     def _drop_last(self, slot: int) -> None:
+        self.changes += 1
         del self.ids[slot:]
         for column in self.columns.values():
             del column[slot:]
         self._lookups.clear()
 
     def _put_back(self, column: MutableSequence[Any], slot: int, value: Any) -> None:
+        self.changes += 1
         column[slot] = value
         self._lookups.clear()
 
@@ -154,6 +158,7 @@ class Table:
 
     def purge(self, slot: int) -> None:
         """Remove a deleted record for good."""
+        self.changes += 1
         self.purged.add(slot)
         self._journal.note(lambda: self.purged.discard(slot))
 
