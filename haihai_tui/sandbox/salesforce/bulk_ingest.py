@@ -246,6 +246,7 @@ class IngestJobs:
             if not job.data.exists():
                 job.data.write_bytes(b"")
             close(self._ctx, job, "UploadComplete")
+            job.polls = 0  # those that came while it was open say nothing
             self._fresh(job)
         else:
             raise BulkError(400, "INVALIDJOBSTATE", f"Invalid job state: {state}")

@@ -290,13 +290,13 @@ class QueryJobs:
         ending = choice(body, "lineEnding", LINE_ENDINGS, "LF")
         parsed = _supported(text)
         form = Form(DELIMITERS[delimiter], LINE_ENDINGS[ending])
-        sobject = self._ctx.org.schema(parsed.sobject).name
+        self._check_object(parsed.sobject)
         work = await self._work(text, operation == "queryAll", user_id, form, request)
         now = self._ctx.org.clock.now()
         return QueryJob(
             job_id=self._jobs.new_id(),
             operation=operation,
-            sobject=sobject,
+            sobject=self._ctx.org.schema(parsed.sobject).name,
             user_id=user_id,
             created=now,
             modified=now,
@@ -308,6 +308,12 @@ class QueryJobs:
             chunking=parsed.limit is None and not parsed.order,
             work=work,
         )
+
+    def _check_object(self, name: str) -> None:
+        """Objects that are no records cannot be read by Bulk."""
+        if name.lower() in {virtual.lower() for virtual in self._ctx.org.virtual}:
+            text = f"InvalidEntity : Entity '{name}' is not supported by the Bulk API."
+            raise BulkError(400, "INVALIDENTITY", text)
 
     async def _work(
         self, text: str, deleted: bool, user_id: str, form: Form, request: Request
@@ -338,10 +344,7 @@ class QueryJobs:
         org = self._ctx.org
         day = timestamps.local_date(org.clock.now()).isoformat()
         switches = json.dumps(self._ctx.control.switches.as_dict(), sort_keys=True)
-        data = [
-            (name, table.changes, len(table.purged))
-            for name, table in org.tables().items()
-        ]
+        data = [(name, table.changes) for name, table in org.tables().items()]
         fields = {name: len(props) for name, props in org.custom_fields().items()}
         return repr((text, deleted, user_id, form, data, fields, day, switches))
 

@@ -188,7 +188,13 @@ def _user() -> Props:
             _text("Department", 80),
             _text("Title", 80),
             field(
-                "Email", "email", "Email", length=128, byteLength=384, nillable=False
+                "Email",
+                "email",
+                "Email",
+                length=128,
+                byteLength=384,
+                nillable=False,
+                idLookup=True,
             ),
             field("Phone", "phone", "Phone"),
             _text("Alias", 8, nillable=False),
