@@ -35,7 +35,7 @@ TOKEN: Mapping[str, CauseText] = {
         "1.2.4",
     ),
     "token_not_stored": CauseText(
-        text("連携トークンの保管に失敗しました"),
+        text("連携トークンを保管できませんでした"),
         text(
             "ログイン後に連携トークンを受け取れなかったか、保存できませんでした。理由は"
             "子画面の URL に書かれていることがあります。"

@@ -239,10 +239,13 @@ def _is_markup(response: httpx.Response) -> bool:
 def _store(response: httpx.Response, path: Path) -> None:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise Transient(text("配配メールの応答が、求めていない圧縮形式です。"))
-    with path.open("wb") as file:
+    with storage_errors(path):
+        file = path.open("wb")
+    with file:
         for block in response.iter_raw(_BLOCK):
             with storage_errors(path, needed=len(block)):
                 file.write(block)
+                file.flush()
 
 
 def _require_whole(path: Path, wire: Wire) -> None:

@@ -102,7 +102,9 @@ class _Packer:
         first, unfinished = self._done, folder / f"{prefix}.part"
         digest = blake2b(self._header, digest_size=8)
         size = len(self._header)
-        with unfinished.open("wb") as file:
+        with storage_errors(unfinished):
+            file = unfinished.open("wb")
+        with file:
             file.write(self._header)
             for block in self._blocks():
                 digest.update(block)

@@ -165,3 +165,14 @@ def test_a_row_larger_than_a_file_is_a_settings_error(tmp_path: Path) -> None:
 )
 def test_unencodable_names_the_first_character(value: str, found: str | None) -> None:
     assert unencodable(value, "cp932") == found
+
+
+def test_a_full_disk_names_path_and_bytes(tmp_path: Path) -> None:
+    (tmp_path / "haihai.part").symlink_to("/dev/full")
+    with pytest.raises(SettingsError, match=r"haihai\.part.*\d+ バイト"):
+        packed(tmp_path, [row(1)])
+
+
+def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="nowhere"):
+        packed(tmp_path / "nowhere", [row(1)])

@@ -167,6 +167,15 @@ def test_the_daily_limit_is_named(
     assert caught.value.cause == "haihai_limit"
 
 
+def test_a_full_disk_is_told_and_not_retried(
+    client: HaihaiClient, folder: Path, httpx_mock: HTTPXMock
+) -> None:
+    (folder / "members-1.csv").symlink_to("/dev/full")
+    httpx_mock.add_response(url=MEMBERS, text=HEADER + "a@example.jp,配信可能,,,OK\r\n")
+    with pytest.raises(SettingsError, match=r"members-1\.csv"):
+        client.members("1", folder)
+
+
 @pytest.mark.parametrize("offered", [True, False])
 def test_without_the_option_the_way_out_is_a_file(
     make_client: MakeClient, folder: Path, httpx_mock: HTTPXMock, offered: bool
