@@ -12,23 +12,13 @@ from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 
 from haihai_tui.sandbox.control import Clock, Control, Switches
-from haihai_tui.sandbox.salesforce import (
-    bulk_ingest,
-    bulk_query,
-    oauth,
-    seed,
-)
-from haihai_tui.sandbox.salesforce.answers import json_response
-from haihai_tui.sandbox.salesforce.apps import AppRegistry
+from haihai_tui.sandbox.salesforce import seed
+from haihai_tui.sandbox.salesforce.app import build_app, build_context
 from haihai_tui.sandbox.salesforce.context import Context
-from haihai_tui.sandbox.salesforce.errors import ApiError, error_body
+from haihai_tui.sandbox.salesforce.errors import error_body
 from haihai_tui.sandbox.salesforce.org import Org
-from haihai_tui.sandbox.salesforce.sessions import Sessions
 from haihai_tui.sandbox.salesforce.switches import DEFAULTS
 from haihai_tui.sandbox.serve import Served
 
@@ -40,11 +30,6 @@ API = "/services/data/v66.0"
 def challenge(verifier: str) -> str:
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def as_errors(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
-    return json_response(request, error.body(), error.status)
 
 
 @dataclass
@@ -214,19 +199,10 @@ def running(customers: int = 0) -> Iterator[Sandbox]:
     org = Org(clock, 1, switches)
     if customers:
         seed.fill(org, customers)
-    apps = AppRegistry(org, CALLBACK)
-    ctx = Context(org, control, apps, Sessions(org))
-    app = Starlette(
-        routes=[
-            *control.routes(),
-            *oauth.routes(ctx),
-            *bulk_query.routes(ctx),
-            *bulk_ingest.routes(ctx),
-        ],
-        exception_handlers={ApiError: as_errors},
-    )
+    ctx = build_context(org, control, CALLBACK)
+    app = build_app(org, control, context=ctx)
     with (
-        Served(control.wrap(app)) as server,
+        Served(app) as server,
         httpx.Client(base_url=server.url, timeout=20) as http,
     ):
         yield Sandbox(ctx, server.url, http)
