@@ -30,6 +30,7 @@ from haihai_tui.services.paths import Home
 from haihai_tui.services.runs import Conductor, RunContext, RunRequest, Stopper, Work
 from haihai_tui.services.salesforce.budget import Budget
 from haihai_tui.services.salesforce.client import SalesforceClient
+from haihai_tui.services.salesforce.errors import SERVICE as SALESFORCE
 from haihai_tui.services.salesforce.oauth import App, OAuth
 from haihai_tui.services.salesforce.session import Session
 from haihai_tui.services.salesforce.urls import normalise_url
@@ -51,8 +52,6 @@ from haihai_tui.sync.events import Event
 from haihai_tui.sync.mapping import JST
 from haihai_tui.sync.outcome import RunOutcome
 from haihai_tui.sync.services import Options, PlanEntry, Services
-
-SALESFORCE = "Salesforce"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +111,10 @@ def app_of(workplace: Workplace) -> App:
 def oauth_of(workplace: Workplace, stack: ExitStack) -> OAuth:
     """OAuth over a channel of its own: nothing may interrupt a refresh."""
     settings = workplace.settings.salesforce
-    client = new_client(ca_file=settings.ca_bundle, keep_alive=False)
-    stack.callback(client.close)
-    return OAuth(
-        Channel(client, SALESFORCE), app_of(workplace), expected_org_id=settings.org_id
-    )
+    http = new_client(ca_file=settings.ca_bundle, keep_alive=False)
+    stack.callback(http.close)
+    channel = Channel(http, SALESFORCE)
+    return OAuth(channel, app_of(workplace), expected_org_id=settings.org_id)
 
 
 def salesforce_of(
@@ -124,9 +122,9 @@ def salesforce_of(
     stack: ExitStack,
     stopper: Stopper,
     on_retry: Callable[[RetryRecord], None],
-    tell: Callable[[Event], None],
 ) -> SalesforceClient:
-    settings = workplace.settings
+    """The authorised client; AuthorisationNeeded where no token is kept."""
+    settings = workplace.settings.salesforce
     tokens = StoredTokens(workplace.secrets)
     if tokens.read() is None:
         raise AuthorisationNeeded(
@@ -135,18 +133,24 @@ def salesforce_of(
             cause="token_not_stored",
         )
     patience = Patience(stopper.cancelled)
-    client = new_client(ca_file=settings.salesforce.ca_bundle, patience=patience)
-    stack.callback(client.close)
+    http = new_client(ca_file=settings.ca_bundle, patience=patience)
+    stack.callback(http.close)
     facts = Facts(workplace.database, workplace.profile)
     session = Session(
-        Channel(client, SALESFORCE, patience=patience, on_retry=on_retry),
+        Channel(http, SALESFORCE, patience=patience, on_retry=on_retry),
         oauth_of(workplace, stack),
         tokens,
-        api_version=settings.salesforce.api_version,
-        expected_org_id=settings.salesforce.org_id,
-        budget=Budget(settings.budget.salesforce_share, _usage_keeper(facts, stack)),
+        api_version=settings.api_version,
+        expected_org_id=settings.org_id,
+        budget=Budget(
+            workplace.settings.budget.salesforce_share, _usage_keeper(facts, stack)
+        ),
     )
-    return SalesforceClient(session, bulk_threshold=settings.salesforce.bulk_threshold)
+    return SalesforceClient(
+        session,
+        bulk_threshold=settings.bulk_threshold,
+        journal=workplace.home.data_folder(workplace.profile) / "jobs",
+    )
 
 
 def _usage_keeper(facts: Facts, stack: ExitStack) -> Callable[[int, int], None]:
@@ -290,9 +294,7 @@ def sync_work(
             services = Services(
                 run_id=context.run_id,
                 config=sync_config_of(workplace.settings),
-                salesforce=salesforce_of(
-                    workplace, stack, context.stopper, on_retry, context.tell
-                ),
+                salesforce=salesforce_of(workplace, stack, context.stopper, on_retry),
                 haihai=haihai_of(workplace, stack, context.stopper, on_retry),
                 state=ProfileState(workplace.database, workplace.profile),
                 listener=context.tell,
