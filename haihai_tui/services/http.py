@@ -117,6 +117,12 @@ def _tls_context(ca_file: str, environment: tuple[str, str]) -> ssl.SSLContext:
     return context
 
 
+class PatientClient(httpx.Client):
+    """A client that knows how long its sockets may wait; made by `new_client`."""
+
+    patience: Patience
+
+
 def new_client(
     *,
     timeouts: Timeouts | None = None,
@@ -124,7 +130,7 @@ def new_client(
     patience: Patience | None = None,
     connections: int = 10,
     keep_alive: bool = True,
-) -> httpx.Client:
+) -> PatientClient:
     """A client with keep-alive, following no redirect and keeping no cookie.
 
     Proxies and CA bundle come from the environment (HTTPS_PROXY, NO_PROXY,
@@ -149,7 +155,7 @@ def new_client(
         for host in ("localhost", "127.0.0.1", "[::1]")
     }
     try:
-        client = httpx.Client(
+        client = PatientClient(
             verify=context,
             limits=limits,
             timeout=httpx.Timeout(
@@ -171,25 +177,24 @@ def new_client(
             text("プロキシの設定（環境変数）が正しくありません。"),
             cause="service_unavailable",
         ) from error
-    _make_patient(client, patience or Patience())
+    client.patience = patience or Patience()
+    _make_patient(client)
     return client
 
 
-def _make_patient(client: httpx.Client, patience: Patience) -> None:
+def _make_patient(client: PatientClient) -> None:
     """Put our sockets below httpx, which has no public place for them."""
     for transport in (client._transport, *client._mounts.values()):
         pool = getattr(transport, "_pool", None)
         inner = getattr(pool, "_network_backend", None)
         if pool is not None and inner is not None:
-            pool._network_backend = PatientBackend(inner, patience)
+            pool._network_backend = PatientBackend(inner, client.patience)
 
 
 def failure(error: Exception, service: str) -> ServiceUnreachable:
     """The named form of a transport failure (an httpx exception)."""
     cause, detail = _cause_of(error)
-    what = text(
-        "{service} に接続できません: {detail}", service=service, detail=detail
-    )
+    what = text("{service} に接続できません: {detail}", service=service, detail=detail)
     if cause == "tls":
         remedy = text("証明書、CA の設定、時計、途中のプロキシを確認してください。")
         return ServiceUnreachable(what, remedy, cause=cause)
@@ -229,7 +234,7 @@ class Channel:
 
     def __init__(
         self,
-        client: httpx.Client,
+        client: PatientClient,
         service: str,
         *,
         policy: RetryPolicy | None = None,
@@ -239,7 +244,8 @@ class Channel:
         self.client = client
         self.service = service
         self.policy = policy or RetryPolicy()
-        self.patience = patience or Patience()
+        # The client's own: a deadline set elsewhere would never reach the sockets.
+        self.patience = patience or client.patience
         self._on_retry = on_retry
 
     def once(

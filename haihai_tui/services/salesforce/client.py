@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
+from urllib.parse import quote_plus
 
 from haihai_tui.errors import ConnectorError, ServiceUnreachable
 from haihai_tui.services.salesforce.bulk import BulkExtract
@@ -69,7 +70,7 @@ class SalesforceClient:
         include_deleted: bool = False,
         expect_many: bool = False,
     ) -> Extract:
-        if not expect_many and len(soql.encode()) <= LONGEST_QUERY:
+        if not expect_many and len(quote_plus(soql)) <= LONGEST_QUERY:
             small = self._extract_small(soql, folder, include_deleted)
             if small is not None:
                 return small
