@@ -20,6 +20,7 @@ from haihai_tui.errors import SettingsError, text
 from haihai_tui.services.atomic import storage_errors
 from haihai_tui.services.haihai import answers
 from haihai_tui.services.haihai.answers import Answer
+from haihai_tui.services.haihai.csvtext import append, new_file
 from haihai_tui.services.haihai.wire import Wire
 from haihai_tui.services.http import Channel, Transient, retry_after
 from haihai_tui.services.secret import Secret
@@ -239,13 +240,9 @@ def _is_markup(response: httpx.Response) -> bool:
 def _store(response: httpx.Response, path: Path) -> None:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise Transient(text("配配メールの応答が、求めていない圧縮形式です。"))
-    with storage_errors(path):
-        file = path.open("wb")
-    with file:
+    with new_file(path) as file:
         for block in response.iter_raw(_BLOCK):
-            with storage_errors(path, needed=len(block)):
-                file.write(block)
-                file.flush()
+            append(file, path, block)
 
 
 def _require_whole(path: Path, wire: Wire) -> None:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from haihai_tui.errors import ConnectorError, SettingsError, text
-from haihai_tui.services.atomic import storage_errors
+from haihai_tui.services.haihai.csvtext import append, new_file
 
 LINE_END = "\r\n"
 
@@ -102,16 +102,11 @@ class _Packer:
         first, unfinished = self._done, folder / f"{prefix}.part"
         digest = blake2b(self._header, digest_size=8)
         size = len(self._header)
-        with storage_errors(unfinished):
-            file = unfinished.open("wb")
-        with file:
-            file.write(self._header)
+        with new_file(unfinished) as file:
+            append(file, unfinished, self._header)
             for block in self._blocks():
                 digest.update(block)
-                # Only our own writes: an error while reading `lines` is not ours.
-                with storage_errors(unfinished, needed=len(block)):
-                    size += file.write(block)
-                    file.flush()
+                size += append(file, unfinished, block)
         path = folder / f"{prefix}-{digest.hexdigest()}.csv"
         unfinished.replace(path)
         return PackedFile(path, first, self._done - first, size)

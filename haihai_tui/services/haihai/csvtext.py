@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Callable, Generator, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,6 +45,22 @@ def opened(path: Path, encoding: str, *, delete: bool = False) -> CsvText:
                 path.unlink(missing_ok=True)
 
     return lines()
+
+
+def new_file(path: Path) -> FileIO:
+    """An empty file to `append` to.  Raises SettingsError naming the path."""
+    with storage_errors(path):
+        # Unbuffered: nothing is left over that could fail again when it is closed.
+        return FileIO(path, "wb")
+
+
+def append(file: FileIO, path: Path, block: bytes) -> int:
+    """Write all of `block`; SettingsError with path and bytes where it is refused."""
+    left = memoryview(block)
+    with storage_errors(path, needed=len(block)):
+        while left:
+            left = left[file.write(left) :]
+    return len(block)
 
 
 def records(lines: Iterator[str]) -> Records:

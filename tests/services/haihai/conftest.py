@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import stamina
 
 from haihai_tui.services.haihai.client import SERVICE, HaihaiClient
 from haihai_tui.services.haihai.connection import OnCall, account_of
 from haihai_tui.services.haihai.wire import Wire
-from haihai_tui.services.http import Channel
+from haihai_tui.services.http import Channel, new_client
 from haihai_tui.services.secret import Secret
 
 MakeClient = Callable[..., HaihaiClient]
@@ -32,7 +31,7 @@ def three_attempts() -> Iterator[None]:
 
 @pytest.fixture
 def make_client() -> Iterator[MakeClient]:
-    with httpx.Client(follow_redirects=False) as http:
+    with new_client() as http:
 
         def make(
             wire: Wire | None = None,
