@@ -532,6 +532,15 @@ def test_rest_style_list_at_the_token_endpoint(sandbox: Sandbox) -> None:
     assert answer.json()[0]["errorCode"] == "REQUEST_LIMIT_EXCEEDED"
 
 
+def test_faults_come_in_the_form_of_the_endpoint(sandbox: Sandbox) -> None:
+    for do in ("error:unknown_error", "error:invalid_grant:ip restricted"):
+        fault = {"match": "POST /token", "do": do}
+        sandbox.http.post("/_sandbox/faults", json=[fault])
+    transient = (400, "unknown_error", "retry your request")
+    assert error_of(sandbox.refresh("x")) == transient
+    assert error_of(sandbox.refresh("x")) == (400, "invalid_grant", "ip restricted")
+
+
 # ----------------------------------------------------------------------- refresh
 
 

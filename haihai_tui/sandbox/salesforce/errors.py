@@ -92,16 +92,31 @@ _USUAL: dict[str, tuple[int, str]] = {
     "INTERNAL_ERROR": (500, "An unexpected error occurred."),
 }
 
+OAUTH_TEXTS = {
+    "invalid_grant": "expired access/refresh token",
+    "invalid_client_id": "client identifier invalid",
+    "invalid_client": "invalid client credentials",
+    "invalid_app_access": "user is not admin approved to access this app",
+    "redirect_uri_mismatch": "redirect_uri must match configuration",
+    "unsupported_grant_type": "grant type not supported",
+    "invalid_request": "grant type missing",
+    "unknown_error": "retry your request",
+    "OAUTH_APP_BLOCKED": "this app is blocked by admin",
+}
+"""Errors of the token endpoint, which has a form of its own, by their `error`."""
+
 
 def error_body(argument: str) -> tuple[int, str, bytes]:
     """The answer to the fault `error:CODE`, or `error:CODE:own message`.
 
     Status, content type and body; 400 and the code itself as message for a code
-    that is not known to have its own.
+    that is not known to have its own.  A code of OAuth's gives OAuth's form.
     """
     code, _, message = argument.partition(":")
     status, usual = _USUAL.get(code, (400, code))
-    body = ApiError(status, code, message or usual).body()
+    body: Any = ApiError(status, code, message or usual).body()
+    if code in OAUTH_TEXTS:
+        body = {"error": code, "error_description": message or OAUTH_TEXTS[code]}
     text = json.dumps(body, separators=(",", ":"))
     return status, "application/json;charset=UTF-8", text.encode()
 

@@ -21,9 +21,9 @@ from haihai_tui.sandbox.salesforce import oidc, users
 from haihai_tui.sandbox.salesforce.answers import json_response
 from haihai_tui.sandbox.salesforce.authorize import AuthorizePages
 from haihai_tui.sandbox.salesforce.codes import Code, Codes
+from haihai_tui.sandbox.salesforce.errors import OAUTH_TEXTS
 from haihai_tui.sandbox.salesforce.identity import Identity
 from haihai_tui.sandbox.salesforce.oauth_common import (
-    ERROR_TEXTS,
     NOT_INSTALLED,
     OAuthError,
     app_access_refusal,
@@ -102,7 +102,7 @@ class TokenEndpoint:
         told = str(self._ctx.control.switches["token_error"])
         error, _, description = told.partition(":")
         if error:
-            description = description.strip() or ERROR_TEXTS.get(error, error)
+            description = description.strip() or OAUTH_TEXTS.get(error, error)
             raise OAuthError(error, description)
 
     # ------------------------------------------------------------------- grants

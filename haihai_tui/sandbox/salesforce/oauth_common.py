@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode
@@ -11,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from haihai_tui.sandbox.salesforce.answers import JSON_TYPE, json_response
+from haihai_tui.sandbox.salesforce.answers import json_response
 
 if TYPE_CHECKING:
     from haihai_tui.sandbox.salesforce.apps import App
@@ -25,16 +24,6 @@ NOT_APPROVED = (
     "invalid_app_access",
     "user is not admin approved to access this app",
 )
-ERROR_TEXTS = {
-    "invalid_grant": "expired access/refresh token",
-    "invalid_client_id": "client identifier invalid",
-    "invalid_client": "invalid client credentials",
-    "invalid_app_access": NOT_APPROVED[1],
-    "redirect_uri_mismatch": "redirect_uri must match configuration",
-    "unsupported_grant_type": "grant type not supported",
-    "invalid_request": "grant type missing",
-    "unknown_error": "retry your request",
-}
 
 
 class OAuthError(Exception):
@@ -90,14 +79,6 @@ def plain_error(error: str, description: str) -> Response:
     """HTTP 400 whose body is a query string: errors that must not be redirected."""
     body = f"error={error}&error_description={description.replace(' ', '%20')}"
     return PlainTextResponse(body, 400)
-
-
-def fault_body(code: str) -> tuple[int, str, bytes] | None:
-    """The OAuth form of a fault `error:CODE`; None if the code is none of OAuth's."""
-    if code not in ERROR_TEXTS:
-        return None
-    body = {"error": code, "error_description": ERROR_TEXTS[code]}
-    return 400, JSON_TYPE, json.dumps(body, separators=(",", ":")).encode()
 
 
 # ---------------------------------------------------------------------- scopes
