@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +26,7 @@ PACKAGE = ROOT / "haihai_tui"
 PO_FILE = PACKAGE / "locales" / "en" / "LC_MESSAGES" / "haihai_tui.po"
 MO_FILE = PO_FILE.with_suffix(".mo")
 KEYWORD = "text"
+_UNWANTED = (b'"Generated-By', b'"Report-Msgid-Bugs-To', b'"Project-Id-Version')
 # A fixed date: the file changes when a message does, and not when it was looked at.
 _WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -39,16 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
     before = PO_FILE.read_bytes() if PO_FILE.exists() else b""
     catalogue = updated(before, found)
     problems += check(catalogue)
-    po, mo = as_po(catalogue), as_mo(catalogue)
+    po = as_po(catalogue)
     if options.check:
         if po != before:
             problems.append(f"{PO_FILE.relative_to(ROOT)}: out of date")
-        if not MO_FILE.exists() or mo != MO_FILE.read_bytes():
+        if compiled(MO_FILE) != translations(catalogue):
             problems.append(f"{MO_FILE.relative_to(ROOT)}: out of date")
     else:
         PO_FILE.parent.mkdir(parents=True, exist_ok=True)
         PO_FILE.write_bytes(po)
-        MO_FILE.write_bytes(mo)
+        MO_FILE.write_bytes(as_mo(catalogue))
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(found)} messages, {len(problems)} problems", file=sys.stderr)
@@ -114,14 +115,33 @@ def placeholders(pattern: str) -> set[str]:
 
 def as_po(catalogue: Catalog) -> bytes:
     buffer = io.BytesIO()
-    write_po(buffer, catalogue, width=88, include_lineno=False)
-    return buffer.getvalue()
+    # Neither wrapped nor signed: another version of Babel must write the same.
+    write_po(buffer, catalogue, width=0, include_lineno=False)
+    lines = buffer.getvalue().splitlines(keepends=True)
+    return b"".join(line for line in lines if not line.startswith(_UNWANTED))
 
 
 def as_mo(catalogue: Catalog) -> bytes:
     buffer = io.BytesIO()
     write_mo(buffer, catalogue)
     return buffer.getvalue()
+
+
+def translations(catalogue: Catalog) -> dict[str, str]:
+    """What a compiled catalogue should hold: source and translation."""
+    return {
+        str(message.id): str(message.string)
+        for message in _messages(catalogue)
+        if message.string
+    }
+
+
+def compiled(path: Path) -> dict[str, str]:
+    """What the compiled catalogue at `path` holds; nothing where there is none."""
+    if not path.exists():
+        return {}
+    with path.open("rb") as file:
+        return translations(read_mo(file))
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
