@@ -48,7 +48,8 @@ def field(name: str, kind: str, label: str = "", /, **props: Any) -> Props:
     bytes are three times those in characters, as in every real description.
     """
     length = int(props.get("length", _LENGTHS.get(kind, 0)))
-    long_text = length > 255
+    long_text = length > 255 and kind in ("string", "textarea")
+    several = kind == "multipicklist"
     made: Props = {
         "name": name,
         "type": kind,
@@ -56,8 +57,8 @@ def field(name: str, kind: str, label: str = "", /, **props: Any) -> Props:
         "soapType": _SOAP.get(kind, "xsd:string"),
         "aggregatable": kind not in ("boolean", "address") and not long_text,
         "filterable": not long_text,
-        "groupable": kind not in _NO_GROUPS and not long_text,
-        "sortable": kind != "address" and not long_text,
+        "groupable": kind not in _NO_GROUPS and not long_text and not several,
+        "sortable": kind != "address" and not long_text and not several,
         "createable": True,
         "updateable": True,
         "permissionable": True,
