@@ -256,6 +256,7 @@ def sync_config_of(settings: Settings) -> sync_config.SyncConfig:
             viewed_at_field=views.viewed_at_field,
             count_field=views.count_field,
             too_long=views.too_long,
+            overlap_days=views.overlap_days,
         ),
         guard=sync_config.GuardConfig(
             max_excluded=guard.max_excluded,

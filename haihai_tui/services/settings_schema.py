@@ -222,6 +222,7 @@ class PageViewSettings:
     too_long: Literal["truncate", "skip"] = _key(
         Choice(("truncate", "skip")), "truncate", text("項目より長い URL の扱い")
     )
+    overlap_days: int = _key(Whole(1, 3650), 400, text("閲覧履歴を読み直す日数"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class PageViewsConfig:
     viewed_at_field: str = ""
     count_field: str = ""
     too_long: Literal["truncate", "skip"] = "truncate"
+    overlap_days: int = 400
 
 
 @dataclass(frozen=True, slots=True)

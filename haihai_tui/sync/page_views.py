@@ -30,9 +30,6 @@ FLOW = "page-views"
 LEDGER = "page-views.ledger"
 SEEN = "page-views.seen"
 CURSOR = "page-views"
-OVERLAP = timedelta(days=1)
-"""The service may learn of a click late; events are counted once all the same."""
-
 SEEN_WIDTH = KEY_BYTES + 1
 _KEY_HEX = 2 * KEY_BYTES
 _SEPARATOR = b"\x1f"
@@ -78,7 +75,9 @@ class PageViews(Source):
         if self._from_file is not None:
             return self._from_file
         cursor = self.services.state.cursor(CURSOR)
-        since = parse_moment(cursor) - OVERLAP if cursor else None
+        # The service may tell an old event late; each counts once all the same.
+        overlap = timedelta(days=self._config.overlap_days)
+        since = parse_moment(cursor) - overlap if cursor else None
         as_of, views = self.services.haihai.views(since, self.folder)
         self._cursor = literal(as_of)
         return views
