@@ -55,7 +55,7 @@ class ProfileChanges:
                 audit.append(
                     connection,
                     actor=self._actor,
-                    action="settings",
+                    action="setting_changed",
                     subject=change.key,
                     profile=self._profile,
                     before=change.before,
