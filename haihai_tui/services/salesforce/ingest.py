@@ -224,7 +224,10 @@ def to_failure(record_id: str, error: str) -> RowFailure:
 def split_table(
     table: Path, folder: Path, name: str, most_bytes: int = MOST_BYTES
 ) -> Iterator[Path]:
-    """Cut a CSV file at record ends into files of at most `most_bytes`, lazily."""
+    """Cut a CSV file into files of about `most_bytes`, lazily.
+
+    A record is never cut, so a file may be longer by the rest of its last one.
+    """
     with table.open("rb") as source:
         header = source.readline()
         number, size, inside = 0, 0, False
