@@ -11,15 +11,12 @@ from haihai_tui.errors import ExitCode, SettingsError, text
 from haihai_tui.headless.actor import system_actor
 from haihai_tui.headless.output import Output
 from haihai_tui.services.paths import Home
+from haihai_tui.services.profile_changes import ProfileChanges
 from haihai_tui.services.secret_keys import KeySource
 from haihai_tui.services.secrets import SecretStore
-from haihai_tui.services.settings import load_profile
-from haihai_tui.services.settings_edit import (
-    Change,
-    export_settings,
-    import_settings,
-    set_values,
-)
+from haihai_tui.services.settings import list_profiles, load_profile
+from haihai_tui.services.settings_edit import Change, export_settings
+from haihai_tui.services.store.database import open_database
 
 
 def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
@@ -27,11 +24,18 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
     if arguments.mode == "export_settings":
         return _export(arguments, output, home, profile)
     secrets = SecretStore(home, profile, KeySource(home, os.environ))
-    if arguments.mode == "set":
-        changes = set_values(home, profile, arguments.settings, secrets)
-    else:
-        changes = import_settings(home, profile, _file(arguments), secrets)
-    _log(home, profile, changes)
+    known = profile in list_profiles(home)
+    url = load_profile(home, profile).store.url if known else ""
+    # Opened first: a change that could not be logged is not made.
+    database = open_database(home, url)
+    try:
+        changer = ProfileChanges(home, profile, secrets, database, system_actor())
+        if arguments.mode == "set":
+            changes = changer.set(arguments.settings)
+        else:
+            changes = changer.import_file(_file(arguments))
+    finally:
+        database.close()
     _tell(output, profile, changes)
     return ExitCode.OK
 
@@ -50,30 +54,6 @@ def _file(arguments: Arguments) -> Path:
     if not arguments.value:
         raise SettingsError(text("ファイル名を指定してください。"))
     return Path(arguments.value)
-
-
-def _log(home: Home, profile: str, changes: Sequence[Change]) -> None:
-    # Deferred: the export needs no database.
-    from haihai_tui.services.store import audit
-    from haihai_tui.services.store.database import open_database
-
-    if not changes:
-        return
-    database = open_database(home, load_profile(home, profile).store.url)
-    try:
-        with database.write() as connection:
-            for change in changes:
-                audit.append(
-                    connection,
-                    actor=system_actor(),
-                    action="setting_changed",
-                    subject=change.key,
-                    profile=profile,
-                    before=change.before,
-                    after=change.after,
-                )
-    finally:
-        database.close()
 
 
 def _tell(output: Output, profile: str, changes: Sequence[Change]) -> None:

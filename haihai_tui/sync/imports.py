@@ -2,44 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from haihai_tui.errors import Text, text
+from haihai_tui.errors import BudgetUsedUp, Text, text
 from haihai_tui.sync.addresses import mask_address
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.mapping import Problem
-from haihai_tui.sync.ports import ImportFailure, PendingImport, Receipt, Reject
+from haihai_tui.sync.ports import (
+    ImportFailure,
+    ImportResult,
+    PendingImport,
+    Receipt,
+    Reject,
+)
 from haihai_tui.sync.services import Services
 from haihai_tui.sync.tables.records import ID_WIDTH
 
-FIRST_WAIT = 0.1
-LONGEST_WAIT = 5.0
+FIRST_WAIT = 0.2
+LONGEST_WAIT = 15.0
 
 OnFailure = Callable[[Receipt, ImportFailure], None]
 
 
 def follow(
     services: Services,
-    receipts: Iterable[Receipt],
+    receipts: Sequence[Receipt],
     deadline: float,
     on_failure: OnFailure,
 ) -> Iterator[Receipt]:
-    """Wait for each import's result until `deadline` (pacer seconds).
+    """Wait for the imports' results until `deadline` (pacer seconds).
 
     Yields the receipts of which no result is known; failures go to `on_failure`.
+    Asking costs calls of the daily budget.  Imports are worked off in the order of
+    acceptance, so only the last one is waited for, and the others asked once.
     """
-    for receipt in receipts:
-        wait = FIRST_WAIT
-        while True:
-            result = services.haihai.result(receipt)
-            if result.state != "pending" or services.pacer.seconds() >= deadline:
-                break
-            services.pacer.sleep(wait)
-            wait = min(wait * 1.6, LONGEST_WAIT)
-        for failure in result.failures:
-            on_failure(receipt, failure)
-        if result.state != "done":
-            yield receipt
+    if not receipts:
+        return
+    waiting = deque(receipts)
+    try:
+        last = _wait_for(services, receipts[-1], deadline)
+        while waiting:
+            is_last = len(waiting) == 1
+            result = last if is_last else services.haihai.result(waiting[0])
+            for failure in result.failures:
+                on_failure(waiting[0], failure)
+            receipt = waiting.popleft()
+            if result.state != "done":
+                yield receipt
+    except BudgetUsedUp:
+        # Accepted all the same: what became of them is asked by a later run.
+        yield from waiting
+
+
+def _wait_for(services: Services, receipt: Receipt, deadline: float) -> ImportResult:
+    wait = FIRST_WAIT
+    while True:
+        result = services.haihai.result(receipt)
+        left = deadline - services.pacer.seconds()
+        if result.state != "pending" or left <= 0:
+            return result
+        services.pacer.sleep(min(wait, left))
+        wait = min(wait * 2, LONGEST_WAIT)
 
 
 def refused_by_haihai(address: str, reason: str) -> Problem:

@@ -81,8 +81,8 @@ class Decisions:
     record keeps, so the address must stay in the group.  `silent`: departs from
     an address that was last seen stopped or barred (the code).  `absent`: departs
     from an address that is no member.  `restore`: arrives at an address that is no
-    member now but was last seen stopped or barred; the state comes first.  `states`: arrives
-    at a member that is stopped or barred.  `unknown`: arrives at an address that is
+    member now but was last seen stopped or barred; the state comes first.
+    `states`: arrives at a member that is stopped or barred.  `unknown`: arrives at an address that is
     no member while creating is switched off (the change's kind).  `linked` counts
     arrivals at addresses that were members already.
     """
