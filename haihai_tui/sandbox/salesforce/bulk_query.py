@@ -11,9 +11,7 @@ import asyncio
 import base64
 import binascii
 import json
-import re
 from collections import OrderedDict
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,9 +20,8 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
 
-from haihai_tui.sandbox.salesforce import soql, timestamps
+from haihai_tui.sandbox.salesforce import bulk_render, timestamps
 from haihai_tui.sandbox.salesforce.answers import json_response
 from haihai_tui.sandbox.salesforce.bulk_damage import Damage
 from haihai_tui.sandbox.salesforce.bulk_jobs import (
@@ -45,25 +42,19 @@ from haihai_tui.sandbox.salesforce.bulk_jobs import (
     version_of,
 )
 from haihai_tui.sandbox.salesforce.bulk_result import (
-    Convert,
     Form,
+    Pieces,
     Result,
-    as_boolean,
-    as_datetime,
     read_file,
 )
 from haihai_tui.sandbox.salesforce.errors import ApiError, not_found
 
 if TYPE_CHECKING:
     from haihai_tui.sandbox.salesforce.context import Context
-    from haihai_tui.sandbox.salesforce.query import QueryResult
 
 _KEPT_RESULTS = 8
 _PAGES_AT_ONCE = 5
 _RESULT_PAGES_SINCE = 58.0
-_TYPEOF = re.compile(r"\btypeof\b", re.IGNORECASE)
-_STRINGS = re.compile(r"'(?:[^'\\]|\\.)*'")
-_COMPOUND = ("address", "location")
 
 
 def routes(ctx: Context) -> list[BaseRoute]:
@@ -241,7 +232,7 @@ class QueryJobs:
             pieces, size = result.read(first, last), result.size(first, last)
         if damaged == "cut" or (damaged == "gzip" and "content-encoding" in headers):
             size -= min(size, 20)
-        return _Pieces(pieces, size, headers)
+        return Pieces(pieces, size, headers)
 
     def _page_rows(self) -> int:
         return int(str(self._ctx.control.switches["bulk_page_rows"]))
@@ -288,7 +279,7 @@ class QueryJobs:
         choice(body, "contentType", ("CSV",), "CSV")
         delimiter = choice(body, "columnDelimiter", DELIMITERS, "COMMA")
         ending = choice(body, "lineEnding", LINE_ENDINGS, "LF")
-        parsed = _supported(text)
+        parsed = bulk_render.supported(text)
         form = Form(DELIMITERS[delimiter], LINE_ENDINGS[ending])
         self._check_object(parsed.sobject)
         work = await self._work(text, operation == "queryAll", user_id, form, request)
@@ -329,11 +320,13 @@ class QueryJobs:
             self._ctx.org.query, text, include_deleted=deleted, user_id=user_id
         )
         found = await loop.run_in_executor(None, run)
-        converts = _converts(found)
-        result = Result(found.columns, form, converts)
+        bulk_render.refuse_compound(found)
+        result = Result(found.columns, form)
         packed = "gzip" in request.headers.get("accept-encoding", "")
         pages = self._page_rows() if packed else 0
-        work = self._workers.submit(_write, result, found.rows, pages)
+        retyped = bool(self._ctx.control.switches["field_types"])
+        chunks = bulk_render.chunks(found, as_shown=retyped)
+        work = self._workers.submit(bulk_render.write, result, chunks, pages)
         self._cache[key] = work
         while len(self._cache) > _KEPT_RESULTS:
             self._cache.popitem(last=False)
@@ -344,68 +337,9 @@ class QueryJobs:
         org = self._ctx.org
         day = timestamps.local_date(org.clock.now()).isoformat()
         switches = json.dumps(self._ctx.control.switches.as_dict(), sort_keys=True)
-        data = [(name, table.changes) for name, table in org.tables().items()]
+        data = [(n, t.changes) for n, t in org.tables().items() if t.changes]
         fields = {name: len(props) for name, props in org.custom_fields().items()}
         return repr((text, deleted, user_id, form, data, fields, day, switches))
-
-
-class _Pieces(Response):
-    """A body of known length that is read while it is sent."""
-
-    def __init__(
-        self, pieces: Iterable[bytes], size: int, headers: dict[str, str]
-    ) -> None:
-        super().__init__(headers={**headers, "content-length": str(size)})
-        self._pieces = pieces
-        self._size = size
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {"type": "http.response.start", "status": self.status_code}
-        await send({**start, "headers": self.raw_headers})
-        left = self._size
-        for piece in self._pieces:
-            body, left = piece[:left], left - len(piece[:left])
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _write(result: Result, rows: Iterable[tuple[Any, ...]], pages: int) -> Result:
-    """Write the rows, and compress the pages of `pages` rows that will be asked."""
-    result.write(rows)
-    for first in range(0, result.rows, pages) if pages else ():
-        result.gzipped(first, min(first + pages, result.rows))
-    return result
-
-
-def _supported(text: str) -> soql.Query:
-    """The parsed query; what Bulk cannot do is refused."""
-    if _TYPEOF.search(_STRINGS.sub("''", text)):
-        raise BulkError(400, "API_ERROR", "TYPEOF is not supported in Bulk Query")
-    query = soql.parse(text)
-    items: list[Any] = list(query.items)
-    if query.group or any(_is_aggregate(item) for item in items):
-        message = "Implementation restriction: aggregate queries and GROUP BY "
-        raise BulkError(400, "API_ERROR", message + "are not supported in Bulk Query")
-    if query.offset:
-        message = "Implementation restriction: OFFSET is not supported in Bulk Query"
-        raise BulkError(400, "API_ERROR", message)
-    if any(not isinstance(item, (soql.Path, soql.Function)) for item in items):
-        message = "Aggregate Relationships not supported in Bulk Query"
-        raise BulkError(400, "API_ERROR", message)
-    return query
-
-
-def _is_aggregate(item: Any) -> bool:
-    return isinstance(item, soql.Function) and item.name != "fields"
-
-
-def _converts(found: QueryResult) -> list[Convert | None]:
-    known: dict[str, Convert] = {"boolean": as_boolean, "datetime": as_datetime}
-    types = [column.field.type for column in found.paths]
-    if any(kind in _COMPOUND for kind in types):
-        message = "Selecting compound data not supported in Bulk Query"
-        raise BulkError(400, "INVALID_FIELD", message)
-    return [known.get(kind) for kind in types]
 
 
 def locator_of(row: int) -> str:
