@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
-from simple_salesforce import Salesforce, SFType
+from simple_salesforce.api import Salesforce, SFType
 from simple_salesforce.exceptions import (
     SalesforceExpiredSession,
     SalesforceMalformedRequest,
@@ -30,12 +30,18 @@ CUSTOMERS = 450
 class Loopback(HTTPAdapter):
     """Sends what is addressed to https://… to the sandbox."""
 
-    def send(  # type: ignore[override]
+    def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
         assert request.url is not None
         request.url = request.url.replace("https://", "http://", 1)
         return super().send(request, *args, **kwargs)
+
+
+def first_error(error: Any) -> dict[str, Any]:
+    """The first object of the answer that the client put into its error."""
+    found: dict[str, Any] = error.content[0]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +147,8 @@ def test_updated_and_deleted(sandbox: Sandbox, contact: SFType) -> None:
 
 
 def test_describe(client: Salesforce, contact: SFType) -> None:
-    names = {each["name"] for each in client.describe()["sobjects"]}
+    described: Any = client.describe()
+    names = {each["name"] for each in described["sobjects"]}
     assert {"Contact", "Lead", "Account", "Campaign", "User"} <= names
     fields = {each["name"]: each for each in contact.describe()["fields"]}
     assert fields["Email"]["byteLength"] == 3 * fields["Email"]["length"] == 240
@@ -169,12 +176,12 @@ def test_errors_reach_the_clients_classes(
 ) -> None:
     with pytest.raises(SalesforceMalformedRequest) as refused:
         client.query("SELECT Nope FROM Contact")
-    assert refused.value.content[0]["errorCode"] == "INVALID_FIELD"
+    assert first_error(refused.value)["errorCode"] == "INVALID_FIELD"
     with pytest.raises(SalesforceResourceNotFound):
         contact.get("003000000000001AAA")
     with pytest.raises(SalesforceMalformedRequest) as missing:
         contact.create({"FirstName": "太郎"})
-    assert missing.value.content[0]["fields"] == ["LastName"]
+    assert first_error(missing.value)["fields"] == ["LastName"]
     sandbox.http.post(
         "/_sandbox/faults",
         json=[{"match": "GET /query", "do": "error:REQUEST_LIMIT_EXCEEDED"}],

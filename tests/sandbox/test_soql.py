@@ -61,7 +61,7 @@ def org() -> Org:
         {"LastName": "100%", "Email": "d_d@example.com", "AccountId": accounts[0]},
         {"LastName": "O'Neil", "Email": "e@example.com", "AccountId": accounts[0]},
     ]
-    more = [
+    more: list[dict[str, Any]] = [
         {"HasOptedOutOfEmail": True, "Topics__c": "酒;茶"},
         {"HaihaiViewCount__c": 3.0, "Topics__c": "茶"},
         {"HaihaiViewCount__c": 10.0, "Birthdate": "1980-01-02"},

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from haihai_tui.sandbox.salesforce import columns, ids, timestamps, validation
+from haihai_tui.sandbox.salesforce import ids, timestamps, validation
 from haihai_tui.sandbox.salesforce.calls import Call, Reply, Route
+from haihai_tui.sandbox.salesforce.columns import Reader
 from haihai_tui.sandbox.salesforce.errors import ApiError, RowError, not_found
 from haihai_tui.sandbox.salesforce.org import BIN_DAYS, Org
 from haihai_tui.sandbox.salesforce.schema import Field, Schema
+from haihai_tui.sandbox.salesforce.soql import Path
 
 _STATUS = {
     "ENTITY_IS_DELETED": 404,
@@ -94,9 +96,10 @@ class Records:
         assert slot is not None
         url = call.url(f"sobjects/{schema.name}/{record_id}")
         record: dict[str, Any] = {"attributes": {"type": schema.name, "url": url}}
+        reader = Reader(self._org, schema.name, call.user_id, "")
         for field in fields:
-            get = columns.value_getter(schema, table, field)
-            record[field.name] = columns.shown(field, get)(slot)
+            column = reader.column(Path((field.name,), 0))
+            record[field.name] = column.show()(slot)
         return record
 
     def _field(self, schema: Schema, name: str) -> Field:
