@@ -102,6 +102,7 @@ def opened(
     timeouts: Timeouts | None = None,
     cancelled: Callable[[], bool] | None = None,
     callback: str = "http://localhost:8711/sflogged",
+    client_id: str = "3MVG9.key",
 ) -> Iterator[Opened]:
     patience = Patience(cancelled)
     retries: list[RetryRecord] = []
@@ -120,7 +121,7 @@ def opened(
         )
         oauth = OAuth(
             Channel(own, "Salesforce", policy=policy),
-            App(login, "3MVG9.key", callback, secret),
+            App(login, client_id, callback, secret),
             expected_org_id=expected_org_id,
         )
         session = Session(
