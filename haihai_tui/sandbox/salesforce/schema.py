@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from haihai_tui.sandbox.salesforce.fieldtypes import NUMBERS, Props, described
@@ -166,6 +167,11 @@ class Schema:
     def parent(self, relationship: str) -> Field | None:
         """The reference field behind `Account` in `Account.Name`, any case."""
         return self.by_relationship.get(relationship.lower())
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """Names of the fields that a new record must give a value."""
+        return tuple(each.name for each in self.fields.values() if each.required)
 
     @property
     def name_field(self) -> Field | None:

@@ -54,10 +54,9 @@ def check_required(
 ) -> None:
     """RowError REQUIRED_FIELD_MISSING for what is absent or set to null."""
     missing = [
-        each.name
-        for each in schema.fields.values()
-        if each.required
-        and (values[each.name] is None if each.name in values else creating)
+        name
+        for name in schema.required
+        if (values[name] is None if name in values else creating)
     ]
     if missing:
         raise RowError(
