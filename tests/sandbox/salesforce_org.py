@@ -25,6 +25,8 @@ from haihai_tui.sandbox.serve import Served
 CALLBACK = "http://localhost:8711/sflogged"
 VERIFIER = "v" * 20 + "-_" + "A1" * 15
 API = "/services/data/v66.0"
+EXPIRED = (400, "invalid_grant", "expired access/refresh token")
+"""The one refusal of a refresh token that is not good, whatever the reason."""
 
 
 def challenge(verifier: str) -> str:
@@ -140,7 +142,7 @@ class Sandbox:
 
     def grant(self, **changes: str | None) -> dict[str, Any]:
         """A whole authorization; the token answer."""
-        answer = self.exchange(self.walk(**changes)["code"])
+        answer = self.exchange(self.walk("save", **changes)["code"])
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.json()
         return body

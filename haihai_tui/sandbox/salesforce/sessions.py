@@ -125,7 +125,7 @@ class Sessions:
         """The session of a data request, by `Bearer` or `OAuth`.
 
         Raises ApiError 401 INVALID_SESSION_ID or INVALID_AUTH_HEADER, 403
-        API_DISABLED_FOR_ORG.
+        API_DISABLED_FOR_ORG or API_CURRENTLY_DISABLED.
         """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme and scheme.lower() not in ("bearer", "oauth"):
@@ -139,8 +139,17 @@ class Sessions:
         if self._org.switches["api_disabled"] == "on":
             message = "The REST API is not enabled for this Organization"
             raise ApiError(403, "API_DISABLED_FOR_ORG", message)
+        if not self._api_enabled():
+            message = "API is currently disabled for this user"
+            raise ApiError(403, "API_CURRENTLY_DISABLED", message)
         scopes = tuple(access.scopes)
         return Session(access.user_id, self._org.org_id, access.client_id, scopes)
+
+    def _api_enabled(self) -> bool:
+        taken = self._org.switches["user_permissions"]
+        return not isinstance(taken, Mapping) or (
+            taken.get("PermissionsApiEnabled") is not False
+        )
 
     def _may_use(self, user_id: str) -> bool:
         switches = self._org.switches
