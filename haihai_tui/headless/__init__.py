@@ -31,6 +31,8 @@ _MODULES = {
 
 def run(arguments: Arguments) -> int:
     """Run one mode; the process's exit code."""
+    # Everything made here belongs to its user alone.
+    os.umask(0o077)
     language = choose_language(arguments.lang, os.environ)
     output = Output(Catalogue(language), as_json=arguments.json)
     try:

@@ -51,6 +51,9 @@ RECYCLE_BIN = timedelta(days=14)
 MANY = 50_000
 """From here on a whole read by Bulk costs less than picking out what moved."""
 
+TELL_EVERY = 20_000
+"""Records between two reports of progress."""
+
 RETRY_QUERIES = 20
 """With more rejects than fit into these many queries, everything is read."""
 
@@ -244,12 +247,14 @@ class CustomersPlanner:
             yield record_id(record)
 
     def _counted(self, batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
-        done = 0
+        done = told = 0
         for batch in batches:
             self._services.pacer.check()
             yield batch
             done += len(batch)
-            self._progress("compare", done)
+            if done - told >= TELL_EVERY:
+                self._progress("compare", done)
+                told = done
 
     def _watched(self, extract: Extract) -> Iterator[PageFile]:
         rows = 0

@@ -66,11 +66,15 @@ END = b"\xff" * ID_WIDTH
 
 @dataclass(slots=True)
 class Step:
-    """One kind of import: who takes part, and up to which Id it was accepted."""
+    """One kind of import: who takes part, and up to which Id it was accepted.
+
+    `possible` is false where nobody can take part: no need to look at each change.
+    """
 
     name: str
     takes: Callable[[Change], bool]
     batch: Callable[[Iterator[Change]], Batch]
+    possible: bool = True
     through: bytes = b""
     rows: Path = Path()
     receipts: list[Receipt] = field(default_factory=list)
@@ -93,21 +97,27 @@ class CustomersRun:
         self.written = 0
         self.unconfirmed = 0
         self._steps = self._make_steps()
+        self._unfinished: list[Step] = []
 
     # ------------------------------------------------------------------- steps
 
     def _make_steps(self) -> list[Step]:
         group, columns = self._config.group, self._plan.draft.mapper.columns
+        counts, decisions = self._plan.counts, self._decisions
+        states_first = bool(decisions.restore or decisions.silent)
+        departures = counts.moved + counts.left + counts.deleted > 0
         return [
             Step(
                 "stop",
                 lambda change: self._state_first(change) == b"s",
                 lambda changes: batches.stop(group, map(_new_address, changes)),
+                states_first,
             ),
             Step(
                 "bar_first",
                 lambda change: self._state_first(change) == b"b",
                 lambda changes: batches.bar(group, map(_new_address, changes)),
+                states_first,
             ),
             Step(
                 "register",
@@ -116,23 +126,31 @@ class CustomersRun:
                     group, columns, (change.row.decode() for change in changes)
                 ),
             ),
-            Step("blank", self._blanks, self._blank_batch),
+            Step(
+                "blank",
+                self._blanks,
+                self._blank_batch,
+                not all(self._plan.draft.mapper.keeps_blank),
+            ),
             Step(
                 "undo_bar",
                 self._undoes_bar,
                 lambda changes: batches.undo_own_bar(
                     group, ((_new_address(one), _flag(one), b"b") for one in changes)
                 ),
+                counts.returned > 0,
             ),
             Step(
                 "bar",
                 self._bars,
                 lambda changes: batches.bar(group, map(_old_address, changes)),
+                counts.deleted > 0,
             ),
             Step(
                 "leave",
                 self._leaves,
                 lambda changes: batches.leave(group, map(_old_address, changes)),
+                departures,
             ),
         ]
 
@@ -214,7 +232,7 @@ class CustomersRun:
 
     def execute(self) -> None:
         for step in self._steps:
-            if self._anyone(step):
+            if step.possible and self._anyone(step):
                 self._upload(step)
             step.through = END
         for step in self._steps:
@@ -296,7 +314,10 @@ class CustomersRun:
         for step in self._steps:
             for receipt in step.receipts:
                 self._keep_pending(step, receipt)
-        complete = all(step.through == END for step in self._steps)
+        self._unfinished = [
+            step for step in self._steps if step.possible and step.through != END
+        ]
+        complete = not self._unfinished
         snapshot, index = services.next_table(SNAPSHOT), services.next_table(INDEX)
         superseded = [services.table(SNAPSHOT), services.table(INDEX)]
         changed = self._changed(complete)
@@ -333,11 +354,11 @@ class CustomersRun:
         return self._plan.head if complete or old is None else old.meaning
 
     def _applied(self, change: Change) -> bool:
-        return (
-            (self._goes(change) or change.kind not in SENDING)
-            and change.record_id not in self._refused
-            and all(step.done(change) for step in self._steps)
-        )
+        if change.kind in SENDING and not self._goes(change):
+            return False
+        if change.record_id in self._refused:
+            return False
+        return all(step.done(change) for step in self._unfinished)
 
     def _write_tables(self, snapshot: Path, index: Path, head: SnapshotHead) -> None:
         plan = self._plan

@@ -82,9 +82,9 @@ class Decisions:
     an address that was last seen stopped or barred (the code).  `absent`: departs
     from an address that is no member.  `restore`: arrives at an address that is no
     member now but was last seen stopped or barred; the state comes first.
-    `states`: arrives at a member that is stopped or barred.  `unknown`: arrives at an address that is
-    no member while creating is switched off (the change's kind).  `linked` counts
-    arrivals at addresses that were members already.
+    `states`: arrives at a member that is stopped or barred.  `unknown`: arrives at
+    an address that is no member while creating is switched off (the change's kind).
+    `linked` counts arrivals at addresses that were members already.
     """
 
     held: dict[bytes, Held] = field(default_factory=dict)
