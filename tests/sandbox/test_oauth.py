@@ -354,11 +354,13 @@ def test_refresh_token_of_another_app(sandbox: Sandbox) -> None:
 
 
 def test_sixth_approval_revokes_the_oldest(sandbox: Sandbox) -> None:
-    tokens = [sandbox.grant()["refresh_token"] for _ in range(5)]
+    grants = [sandbox.grant() for _ in range(5)]
+    tokens = [grant["refresh_token"] for grant in grants]
     assert sandbox.refresh(tokens[0]).status_code == 200
     tokens.append(sandbox.grant()["refresh_token"])
     assert error_of(sandbox.refresh(tokens[0])) == EXPIRED
     assert all(sandbox.refresh(token).status_code == 200 for token in tokens[1:])
+    assert sandbox.ctx.sessions.access(grants[0]["access_token"]) is not None
 
 
 def test_sixth_approval_may_revoke_the_least_recently_used(sandbox: Sandbox) -> None:

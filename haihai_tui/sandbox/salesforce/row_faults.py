@@ -92,6 +92,7 @@ class RowFaults:
 
 def routes(ctx: Context) -> list[BaseRoute]:
     """`/_sandbox/row_faults`."""
+
     async def handle(request: Request) -> Response:
         if request.method == "GET":
             return JSONResponse(ctx.org.row_faults.left())

@@ -191,7 +191,7 @@ class Sessions:
         if recently:
             mine.sort(key=lambda one: one.used)
         for family in mine[: max(0, len(mine) - MAX_APPROVALS + 1)]:
-            self._drop(family)
+            self._forget(family)  # only the refresh token: its sessions run out
 
     def approvals(self, user_id: str, client_id: str) -> list[Family]:
         """Living approvals of one app by one user, oldest first."""
@@ -287,12 +287,16 @@ class Sessions:
         return count
 
     def _drop(self, family: Family) -> None:
-        del self._families[family.family_id]
-        for token in (family.token, *family.replaced):
-            self._by_refresh.pop(token, None)
+        """Revoke the approval together with its sessions."""
+        self._forget(family)
         mine = [t for t, a in self._access.items() if a.family == family.family_id]
         for token in mine:
             del self._access[token]
+
+    def _forget(self, family: Family) -> None:
+        del self._families[family.family_id]
+        for token in (family.token, *family.replaced):
+            self._by_refresh.pop(token, None)
 
     # -------------------------------------------------------------------- state
 
