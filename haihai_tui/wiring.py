@@ -27,6 +27,7 @@ from haihai_tui.services.haihai.fromfile import members_from_file, views_from_fi
 from haihai_tui.services.haihai.wire import Wire
 from haihai_tui.services.http import Channel, RetryRecord, Timeouts, new_client
 from haihai_tui.services.paths import Home
+from haihai_tui.services.plans import SAMPLE, PlanWriter, plans_folder
 from haihai_tui.services.runs import Conductor, RunContext, RunRequest, Stopper, Work
 from haihai_tui.services.salesforce.budget import Budget
 from haihai_tui.services.salesforce.client import SalesforceClient
@@ -46,9 +47,10 @@ from haihai_tui.services.store.leases import Leases
 from haihai_tui.services.store.state import ProfileState
 from haihai_tui.services.store.times import utc_now
 from haihai_tui.services.tokens import StoredTokens
+from haihai_tui.services.usage import Usage, UsageTeller
 from haihai_tui.sync import config as sync_config
 from haihai_tui.sync.engine import Engine, FromFile
-from haihai_tui.sync.events import Event
+from haihai_tui.sync.events import Event, Listener
 from haihai_tui.sync.mapping import JST
 from haihai_tui.sync.outcome import RunOutcome
 from haihai_tui.sync.services import Options, PlanEntry, Services
@@ -122,6 +124,7 @@ def salesforce_of(
     stack: ExitStack,
     stopper: Stopper,
     on_retry: Callable[[RetryRecord], None],
+    on_usage: Callable[[Usage], None] = lambda usage: None,
 ) -> SalesforceClient:
     """The authorised client; AuthorisationNeeded where no token is kept."""
     settings = workplace.settings.salesforce
@@ -136,15 +139,22 @@ def salesforce_of(
     http = new_client(ca_file=settings.ca_bundle, patience=patience)
     stack.callback(http.close)
     facts = Facts(workplace.database, workplace.profile)
+    share = workplace.settings.budget.salesforce_share
+    keep = _usage_keeper(facts, stack)
+
+    def observe(used: int, limit: int) -> None:
+        keep(used, limit)
+        allowed = round(share * limit)
+        on_usage(Usage("salesforce", "", used, limit, budget.spent, allowed))
+
+    budget = Budget(share, observe)
     session = Session(
         Channel(http, SALESFORCE, patience=patience, on_retry=on_retry),
         oauth_of(workplace, stack),
         tokens,
         api_version=settings.api_version,
         expected_org_id=settings.org_id,
-        budget=Budget(
-            workplace.settings.budget.salesforce_share, _usage_keeper(facts, stack)
-        ),
+        budget=budget,
     )
     return SalesforceClient(
         session,
@@ -171,6 +181,7 @@ def haihai_of(
     stack: ExitStack,
     stopper: Stopper,
     on_retry: Callable[[RetryRecord], None],
+    on_usage: Callable[[Usage], None] = lambda usage: None,
 ) -> HaihaiClient:
     settings = workplace.settings.haihai
     token = workplace.secrets.get("haihai.api_token")
@@ -197,11 +208,13 @@ def haihai_of(
         Channel(client, HAIHAI, patience=patience, on_retry=on_retry),
         account,
         wire,
-        on_call=_haihai_budget(workplace),
+        on_call=_haihai_budget(workplace, on_usage),
     )
 
 
-def _haihai_budget(workplace: Workplace) -> Callable[[str], None]:
+def _haihai_budget(
+    workplace: Workplace, on_usage: Callable[[Usage], None]
+) -> Callable[[str], None]:
     """Counts calls by the service's day (Japan) and API, across runs."""
     budgets = Budgets(workplace.database, workplace.profile)
     limit = workplace.settings.budget.haihai_calls
@@ -218,7 +231,8 @@ def _haihai_budget(workplace: Workplace) -> Callable[[str], None]:
                 text("日付が変わった後の実行で続きから再開します。"),
                 cause="haihai_limit",
             )
-        budgets.add("haihai", api, day)
+        used = budgets.add("haihai", api, day)
+        on_usage(Usage("haihai", api, used, limit, used, limit))
 
     return spend
 
@@ -284,6 +298,7 @@ def sync_work(
     """The work of a sync run, ready for a conductor."""
 
     def work(context: RunContext) -> RunOutcome:
+        run_id = context.run_id
         require_complete(workplace.home, workplace.settings, flows)
         folder = workplace.home.data_folder(workplace.profile)
         scratch = folder / "scratch"
@@ -292,22 +307,64 @@ def sync_work(
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, scratch, ignore_errors=True)
             on_retry = _retry_teller(context)
+            on_usage = UsageTeller(context.tell, context.stopper.seconds)
+            stack.callback(on_usage.close)
+            plan = stack.enter_context(
+                PlanWriter(plans_folder(workplace.home, workplace.profile), run_id)
+            )
             services = Services(
-                run_id=context.run_id,
+                run_id=run_id,
                 config=sync_config_of(workplace.settings),
-                salesforce=salesforce_of(workplace, stack, context.stopper, on_retry),
-                haihai=haihai_of(workplace, stack, context.stopper, on_retry),
+                salesforce=salesforce_of(
+                    workplace, stack, context.stopper, on_retry, on_usage
+                ),
+                haihai=haihai_of(workplace, stack, context.stopper, on_retry, on_usage),
                 state=ProfileState(workplace.database, workplace.profile),
-                listener=context.tell,
+                listener=_noting_plans(context.tell, plan),
                 pacer=context.stopper,
                 tables=folder,
                 scratch=scratch,
                 options=options,
-                on_plan=on_plan,
+                on_plan=_each(plan.put, on_plan),
+                plan_sample=SAMPLE,
             )
-            return Engine(services, flows, _from_file(workplace, options)).run()
+            outcome = Engine(services, flows, _from_file(workplace, options)).run()
+            _tell_lost_plan(context, plan)
+            return outcome
 
     return work
+
+
+def _each(
+    first: Callable[[PlanEntry], None], second: Callable[[PlanEntry], None] | None
+) -> Callable[[PlanEntry], None]:
+    if second is None:
+        return first
+
+    def both(entry: PlanEntry) -> None:
+        first(entry)
+        second(entry)
+
+    return both
+
+
+def _noting_plans(listener: Listener, plan: PlanWriter) -> Listener:
+    def listen(event: Event) -> None:
+        if event.kind == "flow_planned":
+            plan.planned(event.flow, event.data)
+        listener(event)
+
+    return listen
+
+
+def _tell_lost_plan(context: RunContext, plan: PlanWriter) -> None:
+    plan.close()
+    if plan.failure is not None:
+        wording = text(
+            "計画を保存できませんでした: {reason}",
+            reason=plan.failure.strerror or type(plan.failure).__name__,
+        )
+        context.tell(Event("plan_lost", "", wording, "warning"))
 
 
 def _from_file(workplace: Workplace, options: Options) -> FromFile:

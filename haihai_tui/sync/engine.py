@@ -7,7 +7,8 @@ interrupt) ends it; what concerns one flow lets the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -148,9 +149,7 @@ class Engine:
         try:
             for name in self._names:
                 self._attempt(name, self._prepare)
-            if self._services.options.plan:
-                self._tell_plan()
-            else:
+            if not self._services.options.plan:
                 for name in list(self._ready):
                     self._attempt(name, self._execute)
         except _ENDS_THE_RUN as error:
@@ -182,8 +181,10 @@ class Engine:
         flow.plan()
         self._ready[name] = flow
         self._tell_planned(name, flow.outcome())
-        if not self._services.options.plan:
-            self._guard(flow)
+        why = None if self._services.options.plan else self._judge(flow)
+        self._tell_plan(flow, whole=self._services.options.plan or why is not None)
+        if why is not None:
+            self._guard(flow, why)
 
     def _make(self, name: str) -> Flow:
         services = self._services
@@ -197,20 +198,20 @@ class Engine:
             return WriteBackFlow(services, PageViews(services, views and views()))
         raise SettingsError(text("「{flow}」という連携はありません。", flow=name))
 
-    def _guard(self, flow: Flow) -> None:
-        weight = flow.weight()
-        why = guard.judge(weight, self._services.config.guard)
-        if why is None:
-            return
+    def _judge(self, flow: Flow) -> Text | None:
+        return guard.judge(flow.weight(), self._services.config.guard)
+
+    def _guard(self, flow: Flow, why: Text) -> None:
+        name = flow.weight().flow
         confirm = self._services.options.confirm
         guard.halt_unless_confirmed(
             why,
             flow.concerned,
-            self._kept(self._services.run_id, weight.flow),
-            self._kept(confirm, weight.flow) if confirm else None,
+            self._kept(self._services.run_id, name),
+            self._kept(confirm, name) if confirm else None,
         )
         wording = text("確認済みのため続行します: {why}", why=why)
-        self._tell("confirmed", weight.flow, wording)
+        self._tell("confirmed", name, wording)
 
     def _kept(self, run_id: str, flow: str) -> Path:
         return self._services.tables / f"halted.{run_id}.{flow}"
@@ -224,12 +225,13 @@ class Engine:
             flow.commit()
         self._tell_done(name, flow.outcome())
 
-    def _tell_plan(self) -> None:
+    def _tell_plan(self, flow: Flow, *, whole: bool) -> None:
+        """Entry by entry; a run that goes on tells no more than its sample."""
         if self._services.on_plan is None:
             return
-        for flow in self._ready.values():
-            for entry in flow.entries():
-                self._services.on_plan(entry)
+        most = None if whole else self._services.plan_sample
+        for entry in islice(flow.entries(), most):
+            self._services.on_plan(entry)
 
     def _sum_up(self) -> None:
         for name, flow in self._ready.items():
@@ -275,7 +277,8 @@ class Engine:
             rejected=outcome.rejected,
             held=outcome.held,
         )
-        self._tell("flow_planned", name, wording)
+        data = asdict(outcome)
+        self._services.listener(Event("flow_planned", name, wording, data=data))
 
     def _tell_done(self, name: str, outcome: FlowOutcome) -> None:
         wording = text(

@@ -47,7 +47,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`tables` keeps snapshots between runs; `scratch` is this run's alone."""
+    """`tables` keeps snapshots between runs; `scratch` is this run's alone.
+
+    `on_plan` takes the plan before anything is written: whole where it is only a
+    plan or the guard objects, else the first `plan_sample` entries of each flow.
+    """
 
     run_id: str
     config: SyncConfig
@@ -60,6 +64,7 @@ class Services:
     scratch: Path
     options: Options = field(default_factory=Options)
     on_plan: Callable[[PlanEntry], None] | None = None
+    plan_sample: int = 0
 
     def table(self, name: str) -> Path | None:
         """The current file of a table, None before the first."""
