@@ -112,7 +112,7 @@ def _retyped(props: Props, kind: str) -> Props:
     kept = ("name", "label", "custom", "createable", "updateable", "permissionable")
     same = {key: props[key] for key in kept if key in props}
     length = {} if kind in ("date", "datetime", "boolean") else {"length": 255}
-    return field(str(props["name"]), kind, **{**length, **same})
+    return field(str(props["name"]), kind, **{**length, **same}, retyped=True)
 
 
 def user_permissions(org: Org, user_id: str) -> dict[str, bool]:

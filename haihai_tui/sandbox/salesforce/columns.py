@@ -81,17 +81,17 @@ class Column:
 
 def shown(field: Field, get: Getter) -> Getter:
     """`get` with datetimes as text; a field of changed type shows its old values."""
-    if field.type in ("datetime", "date", "string"):
+    if field.type != "datetime" and not field.has("retyped"):
+        return get
 
-        def show(slot: int) -> Any:
-            value = get(slot)
-            if isinstance(value, int) and not isinstance(value, bool):
-                text = timestamps.show(value)
-                return text[:10] if field.type == "date" else text
-            return value
+    def show(slot: int) -> Any:
+        value = get(slot)
+        if isinstance(value, int) and not isinstance(value, bool):
+            text = timestamps.show(value)
+            return text[:10] if field.type == "date" else text
+        return value
 
-        return show
-    return get
+    return show
 
 
 class Reader:

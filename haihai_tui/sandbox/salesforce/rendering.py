@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from haihai_tui.sandbox.salesforce.columns import Column
 from haihai_tui.sandbox.salesforce.query import QueryResult
+from haihai_tui.sandbox.salesforce.table import Slots
 
 if TYPE_CHECKING:
     from haihai_tui.sandbox.salesforce.org import Org
 
-Piece = Callable[[int], str]
 Tree = dict[str, Any]  # name -> Column, or (getter of the parent's id, Tree)
 
 
@@ -92,8 +92,7 @@ def page(
             for row in result.groups[start:end]
         ]
     else:
-        record = record_writer(org, result, version, layout)
-        records = [record(slot) for slot in result.slots[start:end]]
+        records = record_texts(org, result, result.slots[start:end], version, layout)
     members.append(f'"records"{layout.colon}{layout.array(records)}')
     body = ",".join(layout.line(1) + member for member in members)
     return f"{{{body}{layout.line(0)}}}"
@@ -104,79 +103,81 @@ def _aggregate(names: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
     return {"attributes": attributes, **dict(zip(names, row, strict=True))}
 
 
-def record_writer(org: Org, result: QueryResult, version: str, layout: Layout) -> Piece:
-    """`slot -> text` of one record with its attributes."""
+def record_texts(
+    org: Org, result: QueryResult, slots: Slots, version: str, layout: Layout
+) -> list[str]:
+    """Each record as text, with its attributes."""
     tree: Tree = {}
     for column in result.paths:
         branch = tree
         for name, get_id in column.parents:
             branch = branch.setdefault(name, (get_id, {}))[1]
         branch[column.field.name] = column
-    return _object(org, tree, result.ids, result.sobject, version, layout, 1)
+    writer = _Writer(org, version, layout)
+    ids = [str(result.ids(slot)) for slot in slots]
+    return writer.objects(result.sobject, ids, tree, slots, 1)
 
 
-def _object(
-    org: Org,
-    tree: Tree,
-    get_id: Callable[[int], str | None],
-    sobject: str,
-    version: str,
-    layout: Layout,
-    depth: int,
-) -> Piece:
-    start, end = _attributes(sobject, version, layout, depth + 1)
-    pieces = [
-        (f",{layout.line(depth + 1)}{encode_basestring(name)}{layout.colon}",
-         _member(org, entry, version, layout, depth + 1))
-        for name, entry in tree.items()
-    ]  # fmt: skip
-    close = f"{layout.line(depth)}}}"
+class _Writer:
+    """Puts objects together from one list of texts for each member."""
 
-    def write(slot: int) -> str:
-        parts = [start, str(get_id(slot)), end]
-        for prefix, piece in pieces:
-            parts += (prefix, piece(slot))
-        parts.append(close)
-        return "".join(parts)
+    def __init__(self, org: Org, version: str, layout: Layout) -> None:
+        self._org = org
+        self._version = version
+        self._layout = layout
 
-    return write
+    def objects(
+        self, sobject: str, ids: list[str], tree: Tree, slots: Slots, depth: int
+    ) -> list[str]:
+        """Objects of one type; `slots` are those of the records they belong to."""
+        line, colon = self._layout.line, self._layout.colon
+        parts = [self._attributes(sobject, depth + 1)]
+        columns = [ids]
+        for name, entry in tree.items():
+            parts.append(f',{line(depth + 1)}"{name}"{colon}%s')
+            columns.append(self._member(entry, slots, depth + 1))
+        template = "".join([*parts, line(depth), "}"])
+        return [template % row for row in zip(*columns, strict=True)]
 
+    def _attributes(self, sobject: str, depth: int) -> str:
+        line, colon = self._layout.line, self._layout.colon
+        url = f"/services/data/v{self._version}/sobjects/{sobject}/%s"
+        return (
+            f'{{{line(depth)}"attributes"{colon}{{{line(depth + 1)}'
+            f'"type"{colon}"{sobject}",{line(depth + 1)}"url"{colon}"{url}"'
+            f"{line(depth)}}}"
+        )
 
-def _attributes(
-    sobject: str, version: str, layout: Layout, depth: int
-) -> tuple[str, str]:
-    """The text before and after the id in a record's `attributes`."""
-    line, colon = layout.line(depth + 1), layout.colon
-    url = f"/services/data/v{version}/sobjects/{sobject}/"
-    return (
-        f'{{{layout.line(depth)}"attributes"{colon}{{{line}"type"{colon}"{sobject}",'
-        f'{line}"url"{colon}"{url}',
-        f'"{layout.line(depth)}}}',
-    )
-
-
-def _member(org: Org, entry: Any, version: str, layout: Layout, depth: int) -> Piece:
-    if isinstance(entry, Column):
-        show = entry.show()
+    def _member(self, entry: Any, slots: Slots, depth: int) -> list[str]:
+        if not isinstance(entry, Column):
+            get_id, tree = entry
+            return self._parents(get_id, tree, slots, depth)
+        values = map(entry.show(), slots)
         if entry.field.type == "address":
-            return lambda slot: layout.value(show(slot), depth)
-        return lambda slot: scalar(show(slot))
-    get_id, tree = entry
-    writers: dict[str, Piece] = {}
-    known: dict[str, str] = {}
+            return [self._layout.value(value, depth) for value in values]
+        return [
+            encode_basestring(value) if type(value) is str else scalar(value)
+            for value in values
+        ]
 
-    def write(slot: int) -> str:
-        parent = get_id(slot)
-        found = None if parent is None else org.locate(parent)
-        if parent is None or found is None:
-            return "null"
-        if parent not in known:
-            sobject = found[0]
-            if sobject not in writers:
-                writers[sobject] = _object(
-                    org, tree, get_id, sobject, version, layout, depth
-                )
-            known[parent] = writers[sobject](slot)
-        return known[parent]
-
-    return write
+    def _parents(
+        self,
+        get_id: Callable[[int], str | None],
+        tree: Tree,
+        slots: Slots,
+        depth: int,
+    ) -> list[str]:
+        """Parents, each put together once however many records share it."""
+        ids = list(map(get_id, slots))
+        first = dict(zip(ids, slots, strict=True))
+        by_type: dict[str, list[str]] = {}
+        for parent in first:
+            found = None if parent is None else self._org.locate(parent)
+            if parent is not None and found is not None:
+                by_type.setdefault(found[0], []).append(parent)
+        texts: dict[str | None, str] = {}
+        for sobject, parents in by_type.items():
+            theirs = [first[parent] for parent in parents]
+            made = self.objects(sobject, parents, tree, theirs, depth)
+            texts.update(zip(parents, made, strict=True))
+        return [texts.get(parent, "null") for parent in ids]
