@@ -166,8 +166,10 @@ def _parse(
 def _from_json(
     status: int, first: Mapping[str, object]
 ) -> tuple[str, str, tuple[str, ...]]:
-    code = first.get("errorCode") or first.get("statusCode") or first.get("error")
-    message = first.get("message") or first.get("error_description") or ""
+    codes = ("errorCode", "statusCode", "exceptionCode", "error")
+    messages = ("message", "exceptionMessage", "error_description")
+    code = next((first[name] for name in codes if first.get(name)), None)
+    message = next((first[name] for name in messages if first.get(name)), "")
     fields = first.get("fields")
     names = tuple(str(f) for f in fields) if isinstance(fields, list) else ()
     return str(code or f"ERROR_HTTP_{status}"), str(message), names
@@ -237,6 +239,8 @@ def to_error(refusal: Refusal) -> ConnectorError:
         error = BudgetUsedUp(what, _TOMORROW, cause="api_limit")
     elif kind is Kind.REFRESH or cause in _AUTHORISE_CAUSES:
         error = AuthorisationNeeded(what, _AUTHORISE, cause=cause)
+    elif refusal.status == 410 or refusal.code == "UNSUPPORTED_API_VERSION":
+        error = SettingsError(what, _VERSION, cause=cause)
     elif cause in _REMEDIES or kind is Kind.CONFIG:
         error = SettingsError(what, _REMEDIES.get(cause), cause=cause)
     elif refusal.code == "MALFORMED_QUERY":
@@ -261,6 +265,7 @@ _TOMORROW = text(
     "24 時間あたりの API 要求数の上限です。回復後、次の実行が続きから再開します。"
 )
 _AUTHORISE = text("連携トークンを更新（再認可）してください。")
+_VERSION = text("salesforce.api_version を組織が提供する版にしてください。")
 _CONDITION = text("対象条件の書き方を確認してください。")
 _REMEDIES: Mapping[str, Text] = {
     "api_disabled": text("組織とプロファイルで「API の有効化」を確認してください。"),

@@ -31,7 +31,8 @@ from haihai_tui.errors import (
     SettingsError,
     text,
 )
-from haihai_tui.services.salesforce.oauth import PendingAuthorisation, parse_answer
+from haihai_tui.services.salesforce.oauth import PendingAuthorisation
+from haihai_tui.services.salesforce.oauth_answers import parse_answer
 from haihai_tui.services.salesforce.oauth_errors import callback_error
 from haihai_tui.services.salesforce.urls import Callback, parse_callback
 

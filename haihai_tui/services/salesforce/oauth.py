@@ -7,13 +7,12 @@ own channel, so that timeouts, proxies and redaction are the same everywhere.
 from __future__ import annotations
 
 import hmac
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
@@ -21,31 +20,27 @@ import httpx
 from authlib.common.security import generate_token  # type: ignore[import-untyped]
 from authlib.oauth2.client import OAuth2Client  # type: ignore[import-untyped]
 
-from haihai_tui.errors import (
-    AuthorisationNeeded,
-    ConnectorError,
-    SettingsError,
-    text,
-)
-from haihai_tui.services.http import Channel, Transient, retry_after
+from haihai_tui.errors import AuthorisationNeeded, ConnectorError, text
+from haihai_tui.services.http import Channel, Transient
 from haihai_tui.services.redaction import hide
-from haihai_tui.services.salesforce.errors import Kind, classify, to_error
-from haihai_tui.services.salesforce.oauth_errors import (
-    callback_error,
-    oauth_error,
-    refuses_pkce,
+from haihai_tui.services.salesforce.oauth_answers import (
+    AGAIN,
+    about_unknown_verifier,
+    check_org,
+    expired,
+    json_object,
+    not_stored,
+    parse_answer,
+    state_mismatch,
+    token_error,
+    tokens_of,
 )
-from haihai_tui.services.salesforce.tokens import (
-    Tokens,
-    TokenStore,
-    from_response,
-    same_id,
-)
+from haihai_tui.services.salesforce.oauth_errors import callback_error, refuses_pkce
+from haihai_tui.services.salesforce.tokens import Tokens, TokenStore
 
 # Only what is needed: a scope that the app lacks makes the login fail.
 SCOPES = "api refresh_token"
 CODE_LIFE_S = 15 * 60
-_AGAIN = text("連携トークンの更新（認可）を最初からやり直してください。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,33 +92,8 @@ class _Wire:
         response = self._channel.once(request)
         if response.status_code != 200:
             raise token_error(response)
-        _json_object(response)
+        json_object(response)
         return response
-
-
-def token_error(response: httpx.Response) -> ConnectorError:
-    """The named form of any refusal by an OAuth endpoint."""
-    kind = response.headers.get("Content-Type", "")
-    try:
-        document = json.loads(response.content)
-    except ValueError:
-        document = dict(parse_qsl(response.text)) if response.status_code < 420 else {}
-    if isinstance(document, dict) and isinstance(document.get("error"), str):
-        description = str(document.get("error_description", ""))
-        return oauth_error(document["error"], description)
-    after = retry_after(response.headers)
-    refusal = classify(response.status_code, kind, response.content, retry_after=after)
-    if refusal.kind in (Kind.ROW, Kind.FATAL) and 300 <= response.status_code < 500:
-        # No OAuth endpoint answers so: the host is something else.
-        return SettingsError(
-            text(
-                "{url} は認可に応答しません。",
-                url=str(response.url.copy_with(query=None)),
-            ),
-            text("Salesforce URL を確認してください。"),
-            cause="not_a_salesforce_url",
-        )
-    return to_error(refusal)
 
 
 class OAuth:
@@ -192,7 +162,7 @@ class OAuth:
             tokens = self._fetch(pending, code, pending.verifier)
         except ConnectorError as error:
             # "code_verifier not supported": the app cannot do PKCE.
-            if not (pending.verifier and _about_unknown_verifier(error)):
+            if not (pending.verifier and about_unknown_verifier(error)):
                 raise
             tokens = self._fetch(pending, code, "")
         self._check_org(tokens)
@@ -204,7 +174,7 @@ class OAuth:
         if state is not None and not hmac.compare_digest(
             state.encode(), pending.state.encode()
         ):
-            raise _state_mismatch()
+            raise state_mismatch()
         # Salesforce leaves out `state` with some errors, never with a code.
         refused = callback_error(parameters)
         if refused is not None:
@@ -217,11 +187,11 @@ class OAuth:
                 cause="no_answer",
             )
         if state is None and "://" in answer:
-            raise _state_mismatch()
+            raise state_mismatch()
         if self._clock() > pending.expires:
             raise AuthorisationNeeded(
                 text("認可コードの期限（15 分）が切れました。"),
-                _AGAIN,
+                AGAIN,
                 cause="code_expired",
             )
         return code
@@ -235,7 +205,7 @@ class OAuth:
             redirect_uri=pending.redirect_uri,
             code_verifier=verifier,
         )
-        return _tokens(answer, None)
+        return tokens_of(answer, None)
 
     def _check_org(self, tokens: Tokens) -> None:
         check_org(self._expected_org, tokens.org_id)
@@ -256,7 +226,7 @@ class OAuth:
             if current.access_token and current.access_token != stale:
                 return current
             if not current.refresh_token:
-                raise _expired()
+                raise expired()
             fresh = self._channel.repeat(
                 "POST /services/oauth2/token", lambda: self._renew(store, current)
             )
@@ -273,7 +243,7 @@ class OAuth:
             if not lost or current.rotates is False:
                 raise
             return self._after_lost_reply(store, current, error)
-        fresh = _tokens(answer, current)
+        fresh = tokens_of(answer, current)
         # From here on the old refresh token may be dead: stored before all else.
         store.write(fresh)
         return fresh
@@ -329,7 +299,7 @@ class OAuth:
             response = self._channel.once(request)
             if response.status_code != 200:
                 raise token_error(response)
-            return _json_object(response)
+            return json_object(response)
 
         return self._channel.repeat(name, call)
 
@@ -347,83 +317,3 @@ class OAuth:
             redirect_uri=self._app.callback_url,
             code_challenge_method="S256",
         )
-
-
-def parse_answer(answer: str) -> dict[str, str]:
-    """Parameters of a redirect URL, its query alone, or a bare code.
-
-    Each value is percent-decoded exactly once.
-    """
-    pasted = "".join(answer.split())
-    query = urlsplit(pasted).query if "?" in pasted else ""
-    if query or "code=" in pasted or "error=" in pasted:
-        return dict(parse_qsl(query or pasted, keep_blank_values=True))
-    if "://" in pasted or not pasted:
-        return {}
-    return {"code": unquote(pasted)}
-
-
-def check_org(expected: str, found: str) -> None:
-    """Refuse tokens of another org than the profile's (15 or 18 characters)."""
-    if expected and found and not same_id(expected, found):
-        raise SettingsError(
-            text(
-                "このプロファイルの組織は {expected} ですが、トークンは {found} の"
-                "ものです。",
-                expected=expected,
-                found=found,
-            ),
-            text("Salesforce URL を確認するか、別のプロファイルを使ってください。"),
-            cause="wrong_org",
-        )
-
-
-def not_stored() -> AuthorisationNeeded:
-    """There is no token at all."""
-    return AuthorisationNeeded(
-        text("連携トークンが保管されていません。"),
-        text("連携トークンを更新（認可）してください。"),
-        cause="token_not_stored",
-    )
-
-
-def _expired() -> AuthorisationNeeded:
-    return AuthorisationNeeded(
-        text("連携トークンの期限が切れ、更新トークンもありません。"),
-        text("OAuth 範囲 refresh_token を確認し、再認可してください。"),
-        cause="token_expired",
-    )
-
-
-def _state_mismatch() -> AuthorisationNeeded:
-    return AuthorisationNeeded(
-        text("認可の応答が、開始した認可のものではありません（state の不一致）。"),
-        _AGAIN,
-        cause="state_mismatch",
-    )
-
-
-def _about_unknown_verifier(error: ConnectorError) -> bool:
-    words = str(error.what.params.get("description", "")).lower()
-    return refuses_pkce({"error": "invalid_request", "error_description": words})
-
-
-def _json_object(response: httpx.Response) -> dict[str, Any]:
-    try:
-        document = response.json()
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise Transient(text("Salesforce の応答が JSON ではありません。"))
-    return document
-
-
-def _tokens(answer: Mapping[str, Any], before: Tokens | None) -> Tokens:
-    try:
-        return from_response(answer, before)
-    except ValueError as error:
-        raise AuthorisationNeeded(
-            text("Salesforce の応答に連携トークンがありません。"),
-            _AGAIN,
-            cause="token_not_stored",
-        ) from error

@@ -35,7 +35,8 @@ from haihai_tui.services.salesforce.errors import (
     damaged,
     to_error,
 )
-from haihai_tui.services.salesforce.oauth import OAuth, check_org, not_stored
+from haihai_tui.services.salesforce.oauth import OAuth
+from haihai_tui.services.salesforce.oauth_answers import check_org, not_stored
 from haihai_tui.services.salesforce.tokens import Tokens, TokenStore
 
 T = TypeVar("T")

@@ -189,6 +189,7 @@ DAMAGES: dict[str, Reply] = {
     ),
     "fewer rows than promised": sheet(MIDDLE[:-1], "Mg", promised=4),
     "an HTML page": sheet(MIDDLE, "Mg", body=b"<html></html>", kind="text/html"),
+    "rows called HTML": sheet(MIDDLE, "Mg", kind="text/html; charset=UTF-8"),
     "HTML called CSV": sheet([], "Mg", body=b"<html></html>", promised=0),
     "the same page twice": sheet(FIRST, "Mg"),
     "the same locator twice": sheet(MIDDLE, "MQ"),

@@ -163,8 +163,16 @@ def test_reads_xml_objects_and_fields() -> None:
     xml = b"<?xml version='1.0'?><Errors><Error><errorCode>INVALID_SESSION_ID"
     xml += b"</errorCode><message>Session expired</message></Error></Errors>"
     assert classify(401, "application/xml", xml).code == "INVALID_SESSION_ID"
+    bulk = b'{"exceptionCode":"InvalidSessionId","exceptionMessage":"x"}'
+    assert classify(400, JSON, bulk).kind is Kind.REFRESH
     lone = json.dumps({"statusCode": "STRING_TOO_LONG", "fields": ["A__c"]}).encode()
     assert classify(400, JSON, lone).fields == ("A__c",)
+
+
+def test_a_retired_version_is_a_setting() -> None:
+    gone = to_error(classify(410, JSON, listed("UNSUPPORTED_API_VERSION")))
+    assert isinstance(gone, SettingsError)
+    assert "api_version" in str(gone)
 
 
 def test_rows_are_repeated_only_where_that_may_help() -> None:

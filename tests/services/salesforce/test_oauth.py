@@ -12,7 +12,8 @@ import pytest
 from pytest_httpx import HTTPXMock
 
 from haihai_tui.errors import AuthorisationNeeded, ServiceUnreachable, SettingsError
-from haihai_tui.services.salesforce.oauth import PendingAuthorisation, parse_answer
+from haihai_tui.services.salesforce.oauth import PendingAuthorisation
+from haihai_tui.services.salesforce.oauth_answers import parse_answer
 from tests.services.salesforce.support import (
     HOST,
     LOGIN,
