@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from haihai_tui.sandbox.salesforce.catalogue import USER_PERMISSIONS
 from haihai_tui.sandbox.salesforce.fieldtypes import Props, field
+from haihai_tui.sandbox.salesforce.setupobjects import USER_PERMISSIONS
 
 if TYPE_CHECKING:
     from haihai_tui.sandbox.salesforce.org import Org

@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from haihai_tui.sandbox.salesforce import access
-from haihai_tui.sandbox.salesforce.catalogue import (
-    USER_PERMISSIONS,
-    write_back_fields,
-)
+from haihai_tui.sandbox.salesforce.catalogue import write_back_fields
+from haihai_tui.sandbox.salesforce.setupobjects import USER_PERMISSIONS
 
 if TYPE_CHECKING:
     from haihai_tui.sandbox.salesforce.org import Org

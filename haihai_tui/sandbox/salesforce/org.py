@@ -17,15 +17,17 @@ from haihai_tui.sandbox.salesforce import (
     access,
     baseline,
     ids,
+    lifecycle,
     query,
     soql,
     timestamps,
     writes,
 )
-from haihai_tui.sandbox.salesforce.catalogue import custom_object, standard_objects
+from haihai_tui.sandbox.salesforce.catalogue import standard_objects
 from haihai_tui.sandbox.salesforce.errors import ApiError, not_found
 from haihai_tui.sandbox.salesforce.fieldtypes import Props
 from haihai_tui.sandbox.salesforce.journal import Journal
+from haihai_tui.sandbox.salesforce.objecttypes import custom_object
 from haihai_tui.sandbox.salesforce.query import QueryResult
 from haihai_tui.sandbox.salesforce.row_faults import RowFaults
 from haihai_tui.sandbox.salesforce.schema import Schema
@@ -346,7 +348,7 @@ class Org:
         """Move a record, and what hangs on it, to the recycle bin."""
         with self.lock:
             self.row_faults.check(sobject, record_id)
-            writes.delete(self, sobject, record_id, user_id)
+            lifecycle.delete(self, sobject, record_id, user_id)
 
     def hard_delete(
         self, sobject: str, record_id: str, user_id: str | None = None
@@ -354,14 +356,14 @@ class Org:
         """Delete past the recycle bin: the record never shows again."""
         with self.lock:
             self.row_faults.check(sobject, record_id)
-            writes.hard_delete(self, sobject, record_id, user_id)
+            lifecycle.hard_delete(self, sobject, record_id, user_id)
 
     def undelete(
         self, sobject: str, record_id: str, user_id: str | None = None
     ) -> None:
         """Take a record out of the recycle bin, with what was deleted with it."""
         with self.lock:
-            writes.undelete(self, sobject, record_id, user_id)
+            lifecycle.undelete(self, sobject, record_id, user_id)
 
     def upsert(
         self,

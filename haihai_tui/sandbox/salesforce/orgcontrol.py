@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from haihai_tui.sandbox.control import PREFIX
-from haihai_tui.sandbox.salesforce import ids, seed, timestamps, writes
+from haihai_tui.sandbox.salesforce import ids, lifecycle, seed, timestamps
 from haihai_tui.sandbox.salesforce.cursors import Cursors
 from haihai_tui.sandbox.salesforce.errors import ApiError, RowError
 from haihai_tui.sandbox.salesforce.limits import Usage
@@ -111,11 +111,11 @@ class OrgControl:
         master = str(ids.normalise(body["id"]))
         losers = [str(ids.normalise(each)) for each in body["losers"]]
         for loser in losers:
-            writes.merge(self._org, sobject, master, loser)
+            lifecycle.merge(self._org, sobject, master, loser)
         return {"id": master}
 
     def _convert(self, sobject: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        converted = writes.convert(
+        converted = lifecycle.convert(
             self._org, str(ids.normalise(body["id"])), body.get("account_id")
         )
         return dict(converted)

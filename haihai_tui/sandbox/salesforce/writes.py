@@ -13,7 +13,6 @@ from haihai_tui.sandbox.salesforce import (
     access,
     columns,
     ids,
-    timestamps,
     validation,
 )
 from haihai_tui.sandbox.salesforce.errors import RowError
@@ -22,14 +21,6 @@ from haihai_tui.sandbox.salesforce.table import Table
 
 if TYPE_CHECKING:
     from haihai_tui.sandbox.salesforce.org import Org
-
-CASCADES = {
-    "Account": (("Contact", "AccountId"), ("Opportunity", "AccountId")),
-    "Contact": (("CampaignMember", "ContactId"),),
-    "Lead": (("CampaignMember", "LeadId"),),
-    "Campaign": (("CampaignMember", "CampaignId"),),
-}
-"""Object -> the children, and their reference, that are deleted with it."""
 
 
 def deleted() -> RowError:
@@ -94,7 +85,7 @@ def insert(
             **kept,
         }
     )
-    _after(org, schema)
+    notice(org, schema)
     return table.ids[slot]
 
 
@@ -119,7 +110,7 @@ def update(
     for name, value in kept.items():
         table.write(slot, name, value)
     touch(org, table, slot, user_id)
-    _after(org, schema)
+    notice(org, schema)
 
 
 def upsert(
@@ -161,74 +152,6 @@ def upsert(
     return insert(org, sobject, {**rest, field.name: key}, user_id), True
 
 
-def delete(org: Org, sobject: str, record_id: str, user_id: str | None) -> None:
-    """To the recycle bin, children included."""
-    schema = org.schema(sobject, user_id)
-    if not schema.flag("deletable"):
-        message = "insufficient access rights on object id"
-        raise RowError("INSUFFICIENT_ACCESS_OR_READONLY", message)
-    table = org.table(schema.name)
-    slot = slot_of(schema, table, record_id)
-    _delete_slot(org, schema.name, slot, org.now(), user_id)
-    _after(org, schema)
-
-
-def _delete_slot(
-    org: Org, sobject: str, slot: int, when: int, user_id: str | None
-) -> None:
-    table = org.table(sobject)
-    table.bin(slot, when)
-    touch(org, table, slot, user_id)
-    if not org.schema(sobject).flag("undeletable"):
-        table.purge(slot)  # set-up objects and members have no recycle bin
-    for child, reference in CASCADES.get(sobject, ()):
-        for each in _children(org, child, reference, table.ids[slot]):
-            if each not in org.table(child).deleted:
-                _delete_slot(org, child, each, when, user_id)
-
-
-def _children(org: Org, child: str, reference: str, parent_id: str) -> list[int]:
-    table = org.table(child)
-    column = table.columns.get(reference, ())
-    return [slot for slot, value in enumerate(column) if value == parent_id]
-
-
-def hard_delete(org: Org, sobject: str, record_id: str, user_id: str | None) -> None:
-    """Out of the recycle bin as well, so that no query shows it."""
-    schema = org.schema(sobject, user_id)
-    table = org.table(schema.name)
-    full = ids.normalise(record_id)
-    slot = None if full is None else table.slot(full)
-    if slot is None or slot not in table.deleted:
-        delete(org, sobject, record_id, user_id)
-        slot = table.slot(str(full))
-    if slot is not None:
-        table.purge(slot)
-
-
-def undelete(org: Org, sobject: str, record_id: str, user_id: str | None) -> None:
-    """Back from the recycle bin, with the children that went with it."""
-    schema = org.schema(sobject, user_id)
-    table = org.table(schema.name)
-    full = ids.normalise(record_id)
-    slot = None if full is None else table.slot(full)
-    if slot is None or slot not in table.deleted:
-        message = "Entity is not in the recycle bin"
-        raise RowError("UNDELETE_FAILED", message)
-    _undelete_slot(org, schema.name, slot, user_id)
-
-
-def _undelete_slot(org: Org, sobject: str, slot: int, user_id: str | None) -> None:
-    table = org.table(sobject)
-    when = table.unbin(slot)
-    touch(org, table, slot, user_id)
-    for child, reference in CASCADES.get(sobject, ()):
-        children = org.table(child)
-        for each in _children(org, child, reference, table.ids[slot]):
-            if children.deleted.get(each) == when and each not in children.purged:
-                _undelete_slot(org, child, each, user_id)
-
-
 def touch(org: Org, table: Table, slot: int, user_id: str | None) -> None:
     """Move the stamps of a record that has been written."""
     now = org.now()
@@ -237,7 +160,7 @@ def touch(org: Org, table: Table, slot: int, user_id: str | None) -> None:
     table.write(slot, "LastModifiedById", user_id or org.admin_user_id)
 
 
-def _after(org: Org, schema: Schema) -> None:
+def notice(org: Org, schema: Schema) -> None:
     if schema.name in access.SECURITY_OBJECTS:
         org.forget_access()
 
@@ -361,47 +284,3 @@ def _check_grant(org: Org, kept: Mapping[str, Any]) -> None:
             f"Field Name: bad value for restricted picklist field: {kept['Field']}",
             ["Field"],
         )
-
-
-# ---------------------------------------------------------------- merge, convert
-
-
-def merge(org: Org, sobject: str, master_id: str, loser_id: str) -> None:
-    """Delete the loser in favour of the master, who inherits its children."""
-    schema = org.schema(sobject)
-    table = org.table(schema.name)
-    slot_of(schema, table, master_id)
-    slot = slot_of(schema, table, loser_id)
-    for child, reference in CASCADES.get(schema.name, ()):
-        children = org.table(child)
-        for each in _children(org, child, reference, loser_id):
-            children.write(each, reference, master_id)
-            touch(org, children, each, None)
-    table.write(slot, "MasterRecordId", master_id)
-    delete(org, schema.name, loser_id, None)
-    touch(org, table, slot_of(schema, table, master_id), None)
-
-
-def convert(org: Org, lead_id: str, account_id: str | None) -> dict[str, str]:
-    """Turn a lead into a contact, and into an account unless one is given."""
-    schema = org.schema("Lead")
-    table = org.table("Lead")
-    slot = slot_of(schema, table, lead_id)
-    if account_id is None:
-        account_id = insert(
-            org, "Account", {"Name": table.value(slot, "Company")}, None
-        )
-    shared = ("LastName", "FirstName", "Email", "Phone", "Title", "HasOptedOutOfEmail")
-    values = {name: table.value(slot, name) for name in shared}
-    contact_id = insert(org, "Contact", {**values, "AccountId": account_id}, None)
-    today = timestamps.local_date(org.clock.now()).isoformat()
-    for name, value in {
-        "IsConverted": True,
-        "ConvertedDate": today,
-        "ConvertedAccountId": account_id,
-        "ConvertedContactId": contact_id,
-        "Status": "Closed - Converted",
-    }.items():
-        table.write(slot, name, value)
-    touch(org, table, slot, None)
-    return {"id": lead_id, "contact_id": contact_id, "account_id": account_id}
