@@ -1,0 +1,208 @@
+"""The Textual app: screens by name, language, theme, keys, signals.
+
+It owns no behaviour of the product.  Whatever a screen does goes through the
+services that headless uses, over the one `ConsoleContext`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.scrollbar import ScrollBar, ScrollBarRender
+
+from haihai_tui import keys, screens
+from haihai_tui.errors import ExitCode, Text, text
+from haihai_tui.locales import LANGUAGES, Catalogue, Language
+from haihai_tui.screens import themes
+from haihai_tui.screens.background import Background
+from haihai_tui.screens.base import ConsoleScreen, binding_of
+from haihai_tui.screens.styles import shared_sheets, tokens
+from haihai_tui.services.console import ConsoleContext
+
+_RESIZE_S = 0.15
+# What a Japanese terminal draws two cells wide and Textual counts as one.
+_NARROW = str.maketrans(
+    {"…": "...", "→": "->", "←": "<-", "■": "#", "●": "*", "×": "x", "—": "-", "–": "-"}
+)
+
+
+class _PlainScrollBar(ScrollBarRender):
+    """Scroll bars of blanks: block elements are of ambiguous width."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
+
+
+class ConsoleApp(App[int]):
+    """The console over one context; `run()` returns the process's exit code."""
+
+    ENABLE_COMMAND_PALETTE = True
+    ESCAPE_TO_MINIMIZE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding_of(action) for action in keys.everywhere() if action.id not in keys.OWN
+    ]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
+        (0, "-narrow"),
+        (80, "-normal"),
+        (110, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as above
+        (0, "-short"),
+        (22, "-tall"),
+    ]
+
+    def __init__(
+        self, ctx: ConsoleContext, *, first: str = "login", theme: str = themes.DARK
+    ) -> None:
+        ScrollBar.renderer = _PlainScrollBar
+        super().__init__(css_path=shared_sheets())
+        self.ctx = ctx
+        self.background = Background(self)
+        self._first = first
+        self._catalogue = Catalogue(ctx.lang)
+        for one in themes.THEMES:
+            self.register_theme(one)
+        self.theme = theme
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return tokens()
+
+    # ------------------------------------------------------------- wording
+
+    def t(self, message: Text | str) -> str:
+        """`message` in the current language, in characters of certain width."""
+        if isinstance(message, Text):
+            message = self._catalogue.render(message)
+        return message.translate(_NARROW)
+
+    def use_language(self, language: Language) -> None:
+        """Word every open screen anew, at once."""
+        self.ctx.lang = language
+        self._catalogue = Catalogue(language)
+        for screen in self.screen_stack:
+            if isinstance(screen, ConsoleScreen):
+                screen.relabel()
+
+    # ------------------------------------------------------------- screens
+
+    def get_default_screen(self) -> Screen[Any]:
+        return screens.load(self._first)()
+
+    def go(self, name: str, **kwargs: Any) -> None:
+        """Show a registered screen alone: whatever was open is closed."""
+        screen = screens.load(name)(**kwargs)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.switch_screen(screen)
+
+    def open(self, name: str, **kwargs: Any) -> None:
+        """Put a registered screen on top; Esc goes back."""
+        self.push_screen(screens.load(name)(**kwargs))
+
+    @property
+    def front(self) -> ConsoleScreen | None:
+        """The screen in front, where it is one of ours."""
+        return self.screen if isinstance(self.screen, ConsoleScreen) else None
+
+    def why_not(self, action: str) -> Text | None:
+        """Why an action of the key table is not possible now, as far as every
+        screen is concerned."""
+        operator = self.ctx.operator
+        if action in ("home", "palette", "logout") and operator is None:
+            return text("先にログインしてください。")
+        if action in ("home", "palette") and operator and operator.must_change:
+            return text("最初にパスワードを変更する必要があります。")
+        if action == "back" and len(self.screen_stack) < 2:
+            return text("戻る画面はありません。")
+        return None
+
+    # ------------------------------------------------------------- actions
+
+    def action_help(self) -> None:
+        front = self.front
+        if front is not None and front.NAME != "help":
+            self.open("help", screen=front.NAME, title=front.TITLE)
+
+    def action_home(self) -> None:
+        if self.front is None or self.front.NAME != "home":
+            self.go("home")
+
+    async def action_back(self) -> None:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_logout(self) -> None:
+        """Back to the login form; a run that is under way goes on."""
+        self.ctx.operator = None
+        self.go("login")
+
+    def action_language(self) -> None:
+        at = LANGUAGES.index(self.ctx.lang)
+        self.use_language(LANGUAGES[(at + 1) % len(LANGUAGES)])
+
+    def action_theme(self) -> None:
+        self.theme = themes.following(self.theme)
+        if self.front is not None:
+            self.front.say(themes.NAMES[self.theme])
+
+    async def action_quit(self) -> None:
+        self.exit(int(ExitCode.OK))
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C out of habit: say how to leave."""
+        if self.front is not None:
+            self.front.say(text("終了するには Ctrl+Q を押してください。"))
+
+    # ------------------------------------------------- signals and defects
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self._leave, number)
+
+    def _leave(self, number: signal.Signals) -> None:
+        """The terminal is gone, or somebody ends us: the screen leaves in order."""
+        code = ExitCode.OK
+        if number == signal.SIGTERM:
+            code = ExitCode.TERMINATED
+            self.ctx.work.stop(code)
+        self.exit(int(code))
+
+    def tell_defect(self, error: Exception) -> None:
+        """A defect on another thread ends the console like one on this."""
+        self.call_from_thread(self._handle_exception, error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual would print the local variables, and there are passwords in them.
+        self._return_code = int(ExitCode.DEFECT)
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self.exit(int(ExitCode.DEFECT))
+
+    @property
+    def defect(self) -> BaseException | None:
+        """What ended the console, where it was a defect."""
+        return self._exception
+
+    # ------------------------------------------------------------- resizes
+
+    async def _on_resize(self, event: events.Resize) -> None:
+        """Collapse a storm: the first at once, then the newest every 150 ms."""
+        event.stop()
+        self._resize_event = event
+        if self._size is None:
+            self._size = event.size
+            self._check_resize()
+            return
+        if self._size == event.size:
+            return
+        self._size = event.size
+        if self._resize_timer is None:
+            self._resize_timer = self.set_timer(_RESIZE_S, self._check_resize)

@@ -1,0 +1,153 @@
+"""What the console knows: the home, the profile, who is signed in, what runs.
+
+One object that every screen is given, so that a screen never opens a database or
+reads a setting in a way of its own.  Everything heavy is opened on first use: the
+first frame is drawn before the database driver is even loaded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from haihai_tui.errors import ExitCode
+from haihai_tui.services.paths import Home
+
+if TYPE_CHECKING:
+    from haihai_tui.locales import Language
+    from haihai_tui.services.operators import Operators
+    from haihai_tui.services.roles import Operator
+    from haihai_tui.services.runs import Stopper
+    from haihai_tui.services.secrets import SecretStore
+    from haihai_tui.services.settings_schema import Settings
+    from haihai_tui.services.store.database import Database
+    from haihai_tui.wiring import Workplace
+
+
+class ConsoleContext:
+    """The state behind the screens; safe to use from several threads."""
+
+    def __init__(
+        self,
+        home: Home,
+        environ: Mapping[str, str],
+        lang: Language = "ja",
+        profile: str = "default",
+    ) -> None:
+        self.home = home
+        self.environ = environ
+        self.lang: Language = lang
+        self.profile = profile
+        self.operator: Operator | None = None
+        self.work = BackgroundWork()
+        self._lock = threading.RLock()
+        self._database: Database | None = None
+
+    @property
+    def actor(self) -> str:
+        """The name for the audit log; RuntimeError where nobody is signed in."""
+        if self.operator is None:
+            raise RuntimeError("nobody is signed in")
+        return self.operator.name
+
+    @property
+    def database(self) -> Database:
+        """The state database, opened on first use; blocks, so call it in a thread."""
+        with self._lock:
+            if self._database is None:
+                # Deferred: SQLAlchemy takes 200 ms, the first frame must not wait.
+                from haihai_tui.services.store.database import open_database
+
+                settings = self.settings()
+                url = settings.store.url if settings else ""
+                self._database = open_database(self.home, url)
+            return self._database
+
+    def operators(self) -> Operators:
+        """The operators of the database; blocks like `database`."""
+        # Deferred: as above.
+        from haihai_tui.services.operators import Operators
+
+        return Operators(self.database)
+
+    def settings(self) -> Settings | None:
+        """The profile as stored now; None where there is none yet.
+
+        SettingsError where the file cannot be read or is wrong.
+        """
+        # Deferred: the schema is not needed to draw the login form.
+        from haihai_tui.services.settings import list_profiles, load_profile
+
+        if self.profile not in list_profiles(self.home):
+            return None
+        return load_profile(self.home, self.profile)
+
+    def secrets(self) -> SecretStore:
+        """The profile's secrets."""
+        # Deferred: encryption is not needed to draw the login form.
+        from haihai_tui.services.secret_keys import KeySource
+        from haihai_tui.services.secrets import SecretStore
+
+        return SecretStore(self.home, self.profile, KeySource(self.home, self.environ))
+
+    def workplace(self) -> AbstractContextManager[Workplace]:
+        """The profile opened for work, as headless opens it; blocks."""
+        # Deferred: HTTP clients and the sync, 300 ms.
+        from haihai_tui.wiring import open_workplace
+
+        return open_workplace(self.home, self.profile, self.environ)
+
+    def close(self) -> None:
+        """Close the database; to be called when no work is left."""
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+
+
+class BackgroundWork:
+    """Runs that the console started; they outlive every screen and the console.
+
+    The threads are no daemons: the process ends when they have.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._threads: dict[threading.Thread, Stopper] = {}
+
+    def start(self, stopper: Stopper, body: Callable[[], None]) -> threading.Thread:
+        """Begin `body` on a thread of its own; `stopper` is how it is asked to end."""
+
+        def run() -> None:
+            try:
+                body()
+            finally:
+                with self._lock:
+                    self._threads.pop(threading.current_thread(), None)
+
+        thread = threading.Thread(target=run, name="run")
+        with self._lock:
+            self._threads[thread] = stopper
+        thread.start()
+        return thread
+
+    @property
+    def is_active(self) -> bool:
+        with self._lock:
+            return bool(self._threads)
+
+    def stop(self, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
+        """Ask all of it to end after the batch in hand."""
+        with self._lock:
+            stoppers = list(self._threads.values())
+        for stopper in stoppers:
+            stopper.stop(exit_code)
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait until it has ended."""
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(timeout_s)
