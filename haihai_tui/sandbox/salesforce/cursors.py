@@ -37,12 +37,13 @@ class Cursors:
 
     def open(self, result: QueryResult, user_id: str) -> str:
         """Keep a query; its locator."""
-        mine = [key for key, each in self._open.items() if each.user_id == user_id]
-        most = max(1, int(str(self._org.switches["open_cursors_max"])))
-        for key in mine[: max(0, len(mine) - most + 1)]:
-            del self._open[key]
         locator = "0r8" + "".join(secrets.choice(DIGITS) for _ in range(15))
-        self._open[locator] = Cursor(user_id, result, self._org.now())
+        most = max(1, int(str(self._org.switches["open_cursors_max"])))
+        with self._org.lock:
+            mine = [key for key, each in self._open.items() if each.user_id == user_id]
+            for key in mine[: max(0, len(mine) - most + 1)]:
+                del self._open[key]
+            self._open[locator] = Cursor(user_id, result, self._org.now())
         return locator
 
     def find(self, locator: str, user_id: str) -> tuple[Cursor, str, int]:
