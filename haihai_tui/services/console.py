@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from haihai_tui.errors import ExitCode
 from haihai_tui.services.paths import Home
+from haihai_tui.services.store.times import Clock, utc_now
 
 if TYPE_CHECKING:
     from haihai_tui.locales import Language
@@ -35,11 +36,14 @@ class ConsoleContext:
         environ: Mapping[str, str],
         lang: Language = "ja",
         profile: str = "default",
+        *,
+        clock: Clock = utc_now,
     ) -> None:
         self.home = home
         self.environ = environ
         self.lang: Language = lang
         self.profile = profile
+        self.clock = clock
         self.operator: Operator | None = None
         self.work = BackgroundWork()
         self._lock = threading.RLock()
@@ -70,7 +74,7 @@ class ConsoleContext:
         # Deferred: as above.
         from haihai_tui.services.operators import Operators
 
-        return Operators(self.database)
+        return Operators(self.database, clock=self.clock)
 
     def settings(self) -> Settings | None:
         """The profile as stored now; None where there is none yet.
