@@ -8,7 +8,6 @@ result is walked again from its start, leaving out the rows that are already out
 from __future__ import annotations
 
 import csv
-import gzip
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from haihai_tui.errors import ConnectorError, ServiceUnreachable, text
 from haihai_tui.services.salesforce import canonical
@@ -273,10 +271,9 @@ def _without_first(page: Downloaded, skip: int) -> tuple[Downloaded | None, int]
     if page.file.rows <= skip:
         page.file.path.unlink(missing_ok=True)
         return None, skip - page.file.rows
-    opened: Any = gzip.open if page.file.gzip else open
     shorter = page.file.path.with_name(f"{page.file.path.name}.rest.csv")
     with (
-        opened(page.file.path, "rt", encoding="utf-8", newline="") as source,
+        page.file.path.open(encoding="utf-8", newline="") as source,
         shorter.open("w", encoding="utf-8", newline="") as target,
     ):
         write = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow

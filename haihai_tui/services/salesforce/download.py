@@ -1,13 +1,11 @@
 """One result page from the network to the disk, checked on the way.
 
-The bytes are kept as they were sent: compressing again would cost more than the
-network, and the reader can skip what it does not need.
+Checking a page means unpacking it, so it is stored unpacked: the reader would
+otherwise do the same work again, for a file that lives for seconds.
 """
 
 from __future__ import annotations
 
-import gzip
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +42,7 @@ def download(
     *,
     params: Mapping[str, str] | None = None,
 ) -> Downloaded:
-    """One attempt to read a page into `target` (".gz" is added where it is so).
+    """One attempt to read a page into `target`, as plain CSV.
 
     Raises Transient where the page is damaged; nothing is left behind then.
     """
@@ -58,14 +56,14 @@ def download(
         unended: bool = check.finish(
             int(promised) if promised.isdigit() else None, framed=_is_framed(response)
         )
-        final = target.with_name(f"{target.name}.gz") if compressed else target
         if unended:
             # Complete by count, yet readers rely on the last line's end.
-            _end_last_line(part, compressed)
-        part.replace(final)
+            with part.open("ab") as file:
+                file.write(b"\n")
+        part.replace(target)
         locator = response.headers.get("Sforce-Locator", "")
         return Downloaded(
-            file=PageFile(final, check.rows, gzip=compressed),
+            file=PageFile(target, check.rows, gzip=False),
             columns=check.columns(),
             first_id=check.first_id() if check.rows else "",
             locator="" if locator == "null" else locator,
@@ -102,10 +100,9 @@ def _is_framed(response: httpx.Response) -> bool:
 
 def _to_disk(response: httpx.Response, part: Path, check: PageCheck) -> None:
     started, received = time.monotonic(), 0
-    with part.open("wb", buffering=0) as file:
+    with part.open("wb") as file:
         for chunk in response.iter_raw():
-            file.write(chunk)
-            check.feed(chunk)
+            file.write(check.feed(chunk))
             received += len(chunk)
             elapsed = time.monotonic() - started
             if elapsed > DRIP_AFTER_S and received < elapsed * DRIP_BYTES_PER_S:
@@ -113,15 +110,3 @@ def _to_disk(response: httpx.Response, part: Path, check: PageCheck) -> None:
                     text("Salesforce からの受信が遅すぎるため中止しました。"),
                     cause="timeout",
                 )
-
-
-def _end_last_line(part: Path, compressed: bool) -> None:
-    if not compressed:
-        with part.open("ab") as file:
-            file.write(b"\n")
-        return
-    whole = part.with_name(f"{part.name}2")
-    with gzip.open(part, "rb") as source, gzip.open(whole, "wb", 1) as target:
-        shutil.copyfileobj(source, target, 1 << 20)
-        target.write(b"\n")
-    whole.replace(part)

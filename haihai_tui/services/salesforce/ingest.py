@@ -7,10 +7,8 @@ upload of unknown outcome is aborted and made anew: no row can be written twice.
 from __future__ import annotations
 
 import csv
-import gzip
 import random
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -206,7 +204,7 @@ class Ingest:
                         rows=page.file.rows,
                     )
                 )
-            return _plain(page.file.path, gzipped=page.file.gzip)
+            return page.file.path
 
         return self._session.channel.repeat(f"GET {resource}", attempt)
 
@@ -284,16 +282,6 @@ def _id_column(header: list[str], among: Iterable[int]) -> int:
         if header[position].lower() == "id":
             return position
     raise broken(text("結果に Id 列がありません。"))
-
-
-def _plain(path: Path, *, gzipped: bool) -> Path:
-    if not gzipped:
-        return path
-    plain = path.with_suffix("")
-    with gzip.open(path, "rb") as source, plain.open("wb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
-    path.unlink()
-    return plain
 
 
 def _raise_if_settings(job: Job) -> None:

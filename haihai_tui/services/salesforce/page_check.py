@@ -32,20 +32,29 @@ class PageCheck:
         self._last = b""
         self._head = b""
 
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes.  Raises Transient where gzip is corrupt."""
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes and give them back unpacked.
+
+        Raises Transient where gzip is corrupt.
+        """
+        plain = self._unpack(chunk)
+        self._scan(plain)
+        return plain
+
+    def _unpack(self, chunk: bytes) -> bytes:
         if self._gunzip is None:
-            self._scan(chunk)
-            return
+            return chunk
+        plain = b""
         try:
             while chunk:
                 if self._gunzip.eof:
                     # Members may follow each other in one gzip file.
                     self._gunzip = zlib.decompressobj(31)
-                self._scan(self._gunzip.decompress(chunk))
+                plain += self._gunzip.decompress(chunk)
                 chunk = self._gunzip.unused_data
         except zlib.error as error:
             raise broken(text("圧縮データが壊れています。")) from error
+        return plain
 
     def _scan(self, block: bytes) -> None:
         """Count the line feeds outside quotes.

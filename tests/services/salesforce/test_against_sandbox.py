@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 import socket
@@ -113,10 +112,8 @@ def org(world: World) -> Iterator[Org]:
 def read(extract: Extract) -> list[list[str]]:
     found: list[list[str]] = []
     for page in extract.pages():
-        content = page.path.read_bytes()
-        if page.gzip:
-            content = gzip.decompress(content)
-        lines = list(csv.reader(io.StringIO(content.decode(), newline="")))
+        content = page.path.read_bytes().decode()
+        lines = list(csv.reader(io.StringIO(content, newline="")))
         assert tuple(lines[0]) == extract.columns
         assert len(lines) == page.rows + 1
         found += lines[1:]
