@@ -190,8 +190,8 @@ def parse_object(text: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise ApiError(400, "JSON_PARSER_ERROR", str(error)) from None
     if not isinstance(body, dict):
-        text = "The HTTP entity body must be a JSON object"
-        raise ApiError(400, "JSON_PARSER_ERROR", text)
+        wrong = "The HTTP entity body must be a JSON object"
+        raise ApiError(400, "JSON_PARSER_ERROR", wrong)
     return body
 
 

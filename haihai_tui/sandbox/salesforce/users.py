@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class User:
     modified: str
 
 
+_FIELDS = tuple(field.name for field in fields(User))
+
+
 def by_id(org: Org, user_id: str) -> User | None:
     """The user with this 18-character id."""
     return _find(org, "Id", user_id)
@@ -60,5 +63,7 @@ def _find(org: Org, field: str, value: str) -> User | None:
     row = next(iter(org.query(soql).rows), None)
     if row is None:
         return None
-    texts = ["" if value is None else str(value) for value in row]
-    return User(*texts[:7], row[7] is True, *texts[8:])
+    known = dict(zip(_FIELDS, row, strict=True))
+    texts = {name: "" if known[name] is None else str(known[name]) for name in _FIELDS}
+    active = texts.pop("active") == "True"
+    return User(**texts, active=active)
