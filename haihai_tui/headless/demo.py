@@ -36,6 +36,7 @@ MAPPING = (
 def demo_home(arguments: Arguments, output: Output) -> Iterator[tuple[Home, str]]:
     """A home that is gone afterwards, its profile joined to fresh sandboxes."""
     # Deferred: the servers are needed by the demo alone.
+    from haihai_tui.sandbox.liven import liven
     from haihai_tui.sandbox.world import World
 
     output.say(
@@ -55,6 +56,7 @@ def demo_home(arguments: Arguments, output: Output) -> Iterator[tuple[Home, str]
             state=arguments.state,
         ) as world,
     ):
+        liven(world)
         home = home_at(Path(folder))
         write_profile(home, arguments.profile, world)
         output.say(
