@@ -26,10 +26,12 @@ def liven(world: World) -> None:
     with account.lock:
         group = account.groups[_GROUP]
         for number, address in enumerate(addresses[: STOPPED + BARRED]):
-            state = "stopped" if number < STOPPED else "barred"
-            method = "フォーム" if state == "stopped" else "管理者"
             at = now - timedelta(hours=3 + number)
-            account.set_state(group, account.ensure(address), state, at, method)
+            key = account.ensure(address)
+            if number < STOPPED:
+                account.set_state(group, key, "stopped", at, "フォーム")
+            else:
+                account.set_state(group, key, "barred", at, "管理者")
         viewers = addresses[STOPPED + BARRED :]
         for number in range(CLICKS if viewers else 0):
             at = now - timedelta(hours=20, minutes=-7 * number)
