@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from haihai_tui.locales import Language
     from haihai_tui.services.operators import Operators
     from haihai_tui.services.roles import Operator
+    from haihai_tui.services.run_control import RunControl
     from haihai_tui.services.runs import Stopper
     from haihai_tui.services.secrets import SecretStore
     from haihai_tui.services.settings_schema import Settings
@@ -48,6 +49,18 @@ class ConsoleContext:
         self.work = BackgroundWork()
         self._lock = threading.RLock()
         self._database: Database | None = None
+        self._runs: RunControl | None = None
+
+    @property
+    def runs(self) -> RunControl:
+        """Starts and stops runs; one for the whole console."""
+        with self._lock:
+            if self._runs is None:
+                # Deferred: the store's driver takes 200 ms.
+                from haihai_tui.services.run_control import RunControl
+
+                self._runs = RunControl(self)
+            return self._runs
 
     @property
     def actor(self) -> str:

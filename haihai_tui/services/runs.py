@@ -25,6 +25,7 @@ from haihai_tui.errors import (
 )
 from haihai_tui.services.lock import Lease, RunLock
 from haihai_tui.services.paths import Home
+from haihai_tui.services.stop_requests import StopWatcher
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.events import NewEvent, append_events, trim_events
 from haihai_tui.services.store.runs import Runs, new_run_id
@@ -92,12 +93,17 @@ class RunContext:
 
 @dataclass(slots=True)
 class RunResult:
-    """How a run ended.  `summary` is the contract's summary object."""
+    """How a run ended.  `summary` is the contract's summary object.
+
+    `recorded` is False where it did not even begin: the lock was held, or the
+    confirmation was refused.
+    """
 
     run_id: str
     exit_code: ExitCode
     summary: Mapping[str, Any]
     error: BaseException | None = None
+    recorded: bool = True
 
 
 class Recorder:
@@ -188,7 +194,7 @@ class Conductor:
                 return self._locked(request, work, listeners, run_id, started)
         except ConnectorError as error:
             summary = _summary(request, run_id, started, RunOutcome(error=error))
-            return RunResult(run_id, error.exit_code, summary, error)
+            return RunResult(run_id, error.exit_code, summary, error, recorded=False)
 
     def _locked(
         self,
@@ -205,7 +211,8 @@ class Conductor:
         recorder = Recorder(self.database, run_id, listeners)
         outcome = RunOutcome()
         try:
-            outcome = work(RunContext(run_id, self.stopper, recorder.tell))
+            with StopWatcher(self.database, request.profile, run_id, self.stopper):
+                outcome = work(RunContext(run_id, self.stopper, recorder.tell))
         except ConnectorError as error:
             outcome.error = error
             recorder.tell(Event("run_failed", "", error.what, "error"))

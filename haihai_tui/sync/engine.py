@@ -7,7 +7,7 @@ interrupt) ends it; what concerns one flow lets the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,7 @@ from haihai_tui.errors import (
     text,
 )
 from haihai_tui.sync import guard
-from haihai_tui.sync.customers import CustomersPlan, CustomersPlanner
+from haihai_tui.sync.customers import SNAPSHOT, CustomersPlan, CustomersPlanner
 from haihai_tui.sync.customers_run import CustomersRun
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.imports import settle_pending
@@ -32,6 +32,7 @@ from haihai_tui.sync.page_views import PageViews
 from haihai_tui.sync.ports import Member, View
 from haihai_tui.sync.services import PlanEntry, Services
 from haihai_tui.sync.suppressions import Suppressions
+from haihai_tui.sync.tables.snapshot import Snapshot
 from haihai_tui.sync.writeback import Source, WriteBack
 
 FLOWS = ("customers", "suppressions", "page-views")
@@ -55,6 +56,7 @@ class Flow(Protocol):
     def entries(self) -> Iterator[PlanEntry]: ...
     def execute(self) -> None: ...
     def commit(self) -> None: ...
+    def close(self) -> None: ...
     def outcome(self) -> FlowOutcome: ...
 
 
@@ -86,6 +88,10 @@ class CustomersFlow:
 
     def commit(self) -> None:
         self._run.commit()
+
+    def close(self) -> None:
+        if self._plan.old:
+            self._plan.old.close()
 
     def outcome(self) -> FlowOutcome:
         return self._run.outcome()
@@ -119,6 +125,9 @@ class WriteBackFlow:
         """A run that was cut off commits nothing: repeating it is harmless."""
         if self._executed:
             self._run.commit()
+
+    def close(self) -> None:
+        self._run.close()
 
     def outcome(self) -> FlowOutcome:
         return self._run.outcome()
@@ -155,6 +164,8 @@ class Engine:
         except _ENDS_THE_RUN as error:
             self.outcome.error = error
         self._sum_up()
+        for flow in self._ready.values():
+            flow.close()
         return self.outcome
 
     def _attempt(self, name: str, step: Callable[[str], None]) -> None:
@@ -199,7 +210,8 @@ class Engine:
         raise SettingsError(text("「{flow}」という連携はありません。", flow=name))
 
     def _judge(self, flow: Flow) -> Text | None:
-        return guard.judge(flow.weight(), self._services.config.guard)
+        weight = self._of_the_audience(flow.weight())
+        return guard.judge(weight, self._services.config.guard)
 
     def _guard(self, flow: Flow, why: Text) -> None:
         name = flow.weight().flow
@@ -212,6 +224,19 @@ class Engine:
         )
         wording = text("確認済みのため続行します: {why}", why=why)
         self._tell("confirmed", name, wording)
+
+    def _of_the_audience(self, weight: guard.Weight) -> guard.Weight:
+        """A share is one of all customers, also where a group is still small."""
+        planned = self._ready.get("customers")
+        everyone = planned.outcome().read if planned else 0
+        snapshot = self._services.table(SNAPSHOT)
+        if snapshot is not None and snapshot.exists():
+            known = Snapshot(snapshot)
+            everyone = max(everyone, known.active)
+            known.close()
+        if weight.flow == "customers":
+            return weight
+        return replace(weight, total=max(weight.total, everyone))
 
     def _kept(self, run_id: str, flow: str) -> Path:
         return self._services.tables / f"halted.{run_id}.{flow}"

@@ -213,10 +213,13 @@ class PageViews(Source):
             transaction.set_cursor(CURSOR, self._cursor)
 
     def done(self) -> None:
-        if self._ledger:
-            self._ledger.close()
+        self.close()
         for path in self._superseded:
             path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._ledger:
+            self._ledger.close()
 
 
 def _whole(line: bytes) -> bytes:

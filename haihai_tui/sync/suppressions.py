@@ -243,10 +243,13 @@ class Suppressions(Source):
         transaction.set_snapshot(LEDGER, self._next.name)
 
     def done(self) -> None:
-        if self._ledger:
-            self._ledger.close()
+        self.close()
         if self._superseded:
             self._superseded.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._ledger:
+            self._ledger.close()
 
 
 def _whole(line: bytes) -> bytes:

@@ -131,6 +131,10 @@ class Source(ABC):
     def done(self) -> None:
         """After the commit: drop what was superseded."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """Close what is open, whether or not there was a commit."""
+
 
 @dataclass(slots=True)
 class _Table:
@@ -468,6 +472,9 @@ class WriteBack:
             transaction.put_rejects(run_id, self._plan.rejects.read(self._source.flow))
             self._source.keep(transaction)
         self._source.done()
+
+    def close(self) -> None:
+        self._source.close()
 
     def outcome(self) -> FlowOutcome:
         source, plan = self._source, self._plan

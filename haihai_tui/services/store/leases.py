@@ -88,6 +88,21 @@ class Leases:
                 )
             )
 
+    def living(self) -> Holder | None:
+        """Who runs the profile on any machine, as far as the last renewal tells."""
+        with self._database.read() as connection:
+            row = connection.execute(self._mine()).mappings().one_or_none()
+            if row is None:
+                return None
+            now = (
+                datetime.now(UTC)
+                if self._database.is_sqlite
+                else _database_time(connection)
+            )
+        if not timedelta(0) <= now - moment_of(row["renewed_at"]) < self._lease:
+            return None
+        return Holder(row["run_id"], row["host"], row["pid"], row["started_at"])
+
     def _mine(self) -> sa.Select[tuple[object, ...]]:
         return sa.select(leases).where(leases.c.profile == self._profile)
 

@@ -71,8 +71,13 @@ class FlowRow:
 
 
 def new_run_id(moment: datetime) -> str:
-    """`20260216T010203-1a2b3c4d`: sorts by time, unique across machines."""
-    return f"{stamp(moment)[:19].translate(_PLAIN)}-{secrets.token_hex(4)}"
+    """`20260216T010203-1a2b3c4d5`: sorts by time, unique across machines.
+
+    The last part begins with the second's fraction (1/3906), so that two runs of
+    one second keep their order.
+    """
+    second = stamp(moment)[:19].translate(_PLAIN)
+    return f"{second}-{moment.microsecond >> 8:03x}{secrets.token_hex(3)}"
 
 
 _PLAIN = str.maketrans("", "", "-:")
