@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+ROWS   ?= 100000
 
 .PHONY: help demo test check bench clean
 
@@ -29,7 +30,7 @@ check: $(VENV)/.ready
 	$(BIN)/mypy
 
 bench: $(VENV)/.ready
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench --rows $(ROWS) $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
