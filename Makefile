@@ -28,6 +28,7 @@ check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/catalogue.py --check
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m bench --rows $(ROWS) $(ARGS)
