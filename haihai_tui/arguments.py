@@ -41,6 +41,8 @@ _MODES = (
     "run_sync",
     "retry",
     "authorize",
+    "check",
+    "support_bundle",
     "diagnose",
     "status",
     "add_operator",
@@ -82,6 +84,16 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
         "--authorize",
         action="store_true",
         help="連携トークンの更新 / authorise with Salesforce (OAuth)",
+    )
+    modes.add_argument(
+        "--check",
+        action="store_true",
+        help="設定と接続の確認 / all preflight and troubleshooting checks",
+    )
+    modes.add_argument(
+        "--support-bundle",
+        metavar="FILE",
+        help="問い合わせ用の資料 (zip) / archive for support, without secrets",
     )
     modes.add_argument(
         "--diagnose",

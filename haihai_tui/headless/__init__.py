@@ -19,6 +19,8 @@ _MODULES = {
     "run_sync": "sync",
     "retry": "sync",
     "authorize": "authorize",
+    "check": "check",
+    "support_bundle": "check",
     "diagnose": "diagnose",
     "status": "status",
     "add_operator": "operators",

@@ -423,9 +423,9 @@ def _judged(problems: list[Problem], fine: Text, facts: Iterable[Text]) -> Findi
         return ok(fine, *facts)
     problems.sort(key=lambda problem: problem.is_warning)
     worst = problems[0]
-    what = worst.what
+    what, told = worst.what, tuple(facts)
     if len(problems) > 1:
         what = text("{first} ほか {n} 件。", first=what, n=len(problems) - 1)
-    told = (*(problem.what for problem in problems), *facts)
+        told = (*(problem.what for problem in problems), *told)
     status = Status.WARN if worst.is_warning else Status.FAIL
     return Finding(status, what, worst.code, told)

@@ -291,7 +291,8 @@ def _last_success(bench: Bench) -> Finding:
     runs = [run for run in found["last_runs"] if run["mode"] != "plan"]
     if not runs:
         return ok(text("まだ一度も実行していません。"))
-    late = list(_late(bench, found["last_success"]))
+    tried = frozenset(flow for run in runs for flow in run["flows"])
+    late = list(_late(bench, found["last_success"], tried))
     facts = tuple(
         text("{flow}: {at}", flow=flow, at=found["last_success"].get(flow, "-"))
         for flow in bench.settings.flows.enabled
@@ -312,10 +313,16 @@ def _last_success(bench: Bench) -> Finding:
     )
 
 
-def _late(bench: Bench, last: Mapping[str, Any]) -> Iterator[str]:
+def _late(
+    bench: Bench, last: Mapping[str, Any], tried: frozenset[str]
+) -> Iterator[str]:
+    """Enabled flows that were run and have not ended well for too long."""
     oldest = bench.outside.now() - STALE_AFTER
     for flow in bench.settings.flows.enabled:
-        if flow not in last or moment_of(last[flow]) < oldest:
+        success = last.get(flow)
+        if (success is None and flow in tried) or (
+            success is not None and moment_of(success) < oldest
+        ):
             yield flow
 
 

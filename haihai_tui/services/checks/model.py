@@ -51,6 +51,15 @@ def area_label(area: Area) -> Text:
     }[area]
 
 
+def status_label(status: Status) -> Text:
+    return {
+        Status.OK: text("正常"),
+        Status.WARN: text("注意"),
+        Status.FAIL: text("問題"),
+        Status.SKIPPED: text("未確認"),
+    }[status]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a check found.
