@@ -30,6 +30,9 @@ from haihai_tui.services.sockets import Patience, PatientBackend
 
 T = TypeVar("T")
 
+Response = httpx.Response
+"""For modules that read answers but make no requests of their own."""
+
 USER_AGENT = f"haihai-tui/{__version__}"
 
 # Retries are told by our own hook; stamina's default would write to stderr.

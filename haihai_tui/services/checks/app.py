@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
-
 from haihai_tui.errors import AuthorisationNeeded, ConnectorError, text
 from haihai_tui.services.checks.bench import REFRESH_S, Bench
 from haihai_tui.services.checks.model import (
@@ -24,6 +22,7 @@ from haihai_tui.services.checks.model import (
 )
 from haihai_tui.services.checks.network import salesforce_answer
 from haihai_tui.services.diagnosis import diagnose
+from haihai_tui.services.http import Response
 from haihai_tui.services.salesforce.oauth_errors import callback_error
 from haihai_tui.services.store.facts import Facts
 from haihai_tui.services.store.times import stamp
@@ -131,7 +130,7 @@ def _refusal(bench: Bench) -> ConnectorError | None:
     return bench.once("authorize", ask)
 
 
-def _told(response: httpx.Response) -> ConnectorError | None:
+def _told(response: Response) -> ConnectorError | None:
     refused = callback_error(_parameters(response))
     if refused is not None or response.status_code < 400:
         return refused
@@ -139,7 +138,7 @@ def _told(response: httpx.Response) -> ConnectorError | None:
     return AuthorisationNeeded(best.what, cause=best.code)
 
 
-def _parameters(response: httpx.Response) -> Mapping[str, str]:
+def _parameters(response: Response) -> Mapping[str, str]:
     query = urlsplit(response.headers.get("Location", "")).query
     body = response.text.strip()
     return dict(parse_qsl(query or (body if body.startswith("error=") else "")))

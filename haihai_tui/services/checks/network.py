@@ -11,8 +11,6 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-import httpx
-
 from haihai_tui.errors import ConnectorError, SettingsError, Text, text
 from haihai_tui.services.checks.bench import Bench
 from haihai_tui.services.checks.model import (
@@ -27,7 +25,7 @@ from haihai_tui.services.checks.model import (
 )
 from haihai_tui.services.haihai.client import SERVICE as HAIHAI
 from haihai_tui.services.haihai.wire import Wire
-from haihai_tui.services.http import Channel
+from haihai_tui.services.http import Channel, Response
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SKEW_FAIL = timedelta(minutes=5)
@@ -39,7 +37,7 @@ _CONNECT_S = 4.0
 class Answer:
     """One HTTP answer and our own time in the middle of asking."""
 
-    response: httpx.Response
+    response: Response
     asked_at: datetime
     seconds: float
 
