@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from haihai_tui.errors import SettingsError, text
+from haihai_tui.services import strangers
 from haihai_tui.services.passwords import (
     REMEMBERED,
     Hasher,
@@ -63,13 +64,8 @@ class Operators:
 
         Without `role` the first one becomes administrator, later ones operators.
         """
-        if not _NAME.match(name):
-            raise SettingsError(
-                text("「{name}」は利用者名に使えません。", name=name),
-                text("空白、/、\\、: を含まない 64 文字以内の名前にしてください。"),
-            )
+        _require_name(name)
         password = new_initial_password()
-        now = self._now()
         with self._database.write() as connection:
             if self._row(connection, name):
                 raise SettingsError(
@@ -81,19 +77,35 @@ class Operators:
                     sa.select(sa.func.count(operators.c.name))
                 )
                 role = Role.ADMINISTRATOR if is_first else Role.OPERATOR
-            connection.execute(
-                operators.insert().values(
-                    name=name,
-                    role=role.value,
-                    password=self._hasher.hash(password),
-                    must_change=True,
-                    disabled=False,
-                    created_at=now,
-                    changed_at=now,
-                )
-            )
+            hashed = self._hasher.hash(password)
+            self._insert(connection, name, role, hashed, True)
             self._log(connection, actor, "operator_added", name, after=role.value)
         return password
+
+    def add_first(self, name: str, password: str, actor: str) -> Operator:
+        """The first administrator, with a password of their own choice.
+
+        SettingsError where the name or the password will not do, or where somebody
+        was quicker: it is one transaction, so that there is only ever one first.
+        """
+        _require_name(name)
+        require_acceptable(password, name=name, used=(), hasher=self._hasher)
+        hashed = self._hasher.hash(password)
+        with self._database.write() as connection:
+            if connection.scalar(sa.select(sa.func.count(operators.c.name))):
+                raise SettingsError(
+                    text("管理者はすでに登録されています。"),
+                    text("ログイン画面からログインしてください。"),
+                )
+            self._insert(connection, name, Role.ADMINISTRATOR, hashed, False)
+            self._log(
+                connection,
+                actor,
+                "operator_added",
+                name,
+                after=Role.ADMINISTRATOR.value,
+            )
+            return self._operator(connection, name)
 
     def authenticate(self, name: str, password: str) -> Operator:
         """The operator behind name and password; SignInRefused otherwise.
@@ -102,7 +114,12 @@ class Operators:
         """
         with self._database.read() as connection:
             row = self._row(connection, name)
-        self._require_no_delay(row)
+            blocked_until = (
+                row["blocked_until"]
+                if row
+                else strangers.failures_of(connection, name)[1]
+            )
+        self._require_no_delay(row, blocked_until)
         kept = row["password"] if row else self._decoy_hash()
         right = matches(self._hasher, kept, password)
         if row is None or not right or row["disabled"]:
@@ -177,16 +194,19 @@ class Operators:
 
     # ------------------------------------------------------------- failures
 
-    def _require_no_delay(self, row: Mapping[str, Any] | None) -> None:
-        if row is None or row["blocked_until"] is None:
+    def _require_no_delay(
+        self, row: Mapping[str, Any] | None, blocked_until: str | None
+    ) -> None:
+        if blocked_until is None:
             return
-        left = moment_of(row["blocked_until"]) - self._clock()
+        left = moment_of(blocked_until) - self._clock()
         if left > LOCK_TIME:
             # The clock was set back meanwhile: no delay is ever longer than this.
             left = LOCK_TIME
             until = stamp(self._clock() + left)
-            with self._database.write() as connection:
-                self._update(connection, row["name"], {"blocked_until": until})
+            if row is not None:
+                with self._database.write() as connection:
+                    self._update(connection, row["name"], {"blocked_until": until})
         if left <= timedelta(0):
             return
         refused = SignInRefused(
@@ -203,17 +223,15 @@ class Operators:
         with self._database.write() as connection:
             row = self._row(connection, name)
             if row is None:
+                failures = strangers.failures_of(connection, name)[0] + 1
+                until = _blocked_until(failures, self._clock())
+                strangers.count_failure(connection, name, failures, until, self._now())
                 self._log(connection, name, "sign_in_failed", "?")
                 return
             failures = row["failures"] + 1
             until = _blocked_until(failures, self._clock())
             self._update(
-                connection,
-                name,
-                {
-                    "failures": failures,
-                    "blocked_until": None if until is None else stamp(until),
-                },
+                connection, name, {"failures": failures, "blocked_until": until}
             )
             self._log(connection, name, "sign_in_failed", name, after=failures)
 
@@ -242,6 +260,27 @@ class Operators:
 
     def _operator(self, connection: Connection, name: str) -> Operator:
         return _operator(self._require(connection, name))
+
+    def _insert(
+        self,
+        connection: Connection,
+        name: str,
+        role: Role,
+        hashed: str,
+        must_change: bool,
+    ) -> None:
+        now = self._now()
+        connection.execute(
+            operators.insert().values(
+                name=name,
+                role=role.value,
+                password=hashed,
+                must_change=must_change,
+                disabled=False,
+                created_at=now,
+                changed_at=now,
+            )
+        )
 
     def _update(
         self, connection: Connection, name: str, values: Mapping[str, object]
@@ -322,14 +361,22 @@ class Operators:
         )
 
 
-def _blocked_until(failures: int, now: datetime) -> datetime | None:
+def _blocked_until(failures: int, now: datetime) -> str | None:
     """Two free tries, then 1, 2, 4 … 64 seconds, then a quarter of an hour."""
     if failures <= FREE_FAILURES:
         return None
     if failures >= LOCKED_AFTER:
-        return now + LOCK_TIME
+        return stamp(now + LOCK_TIME)
     delay = timedelta(seconds=2.0 ** (failures - FREE_FAILURES - 1))
-    return now + min(delay, _LONGEST_DELAY)
+    return stamp(now + min(delay, _LONGEST_DELAY))
+
+
+def _require_name(name: str) -> None:
+    if not _NAME.match(name):
+        raise SettingsError(
+            text("「{name}」は利用者名に使えません。", name=name),
+            text("空白、/、\\、: を含まない 64 文字以内の名前にしてください。"),
+        )
 
 
 def _wrong() -> SignInRefused:

@@ -7,7 +7,8 @@ some 30 ms, so that a dozen old passwords can be ruled out while a person waits.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from haihai_tui.errors import SettingsError, text
@@ -65,14 +66,20 @@ def require_acceptable(
                 maximum=MAXIMUM_LENGTH,
             ),
         )
-    lowered = password.casefold()
-    for word in (name.casefold(), *_BLOCKED):
-        if word in lowered and len(lowered.replace(word, "")) < MINIMUM_LENGTH // 2:
-            raise SettingsError(
-                text("新しいパスワードが推測されやすい語からできています。"),
-                text("名前や製品名に頼らない、無関係な語の組み合わせにしてください。"),
-            )
-    _require_strength(password, (name, *_BLOCKED))
+    if made_of_known_words(password, name):
+        raise SettingsError(
+            text("新しいパスワードが推測されやすい語からできています。"),
+            text("名前や製品名に頼らない、無関係な語の組み合わせにしてください。"),
+        )
+    score = strength(password, name)
+    if score < MINIMUM_SCORE:
+        raise SettingsError(
+            text(
+                "新しいパスワードは推測されやすいものです（強さ {score}/4）。",
+                score=score,
+            ),
+            text("無関係な語をいくつか組み合わせて、もっと長くしてください。"),
+        )
     if any(matches(hasher, kept, password) for kept in used):
         raise SettingsError(
             text("以前に使ったパスワードです。"),
@@ -80,17 +87,48 @@ def require_acceptable(
         )
 
 
-def _require_strength(password: str, known: Sequence[str]) -> None:
+def made_of_known_words(password: str, name: str) -> bool:
+    """Whether little is left of it without the operator's and the product's name."""
+    lowered = password.casefold()
+    return any(
+        word in lowered and len(lowered.replace(word, "")) < MINIMUM_LENGTH // 2
+        for word in (name.casefold(), *_BLOCKED)
+        if word
+    )
+
+
+def strength(password: str, name: str) -> int:
+    """How hard it is to guess, 0 to 4, as zxcvbn judges; takes some milliseconds."""
+    if not password:
+        return 0
     # Deferred: its word lists take 100 ms, and passwords are seldom changed.
     from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
+    known = [word for word in (name, *_BLOCKED) if word]
     # What it judges beyond 72 characters only costs time: the rest is strong anyway.
-    found = zxcvbn(password[:72], user_inputs=[word for word in known if word])
-    if found["score"] < MINIMUM_SCORE:
-        raise SettingsError(
-            text(
-                "新しいパスワードは推測されやすいものです（強さ {score}/4）。",
-                score=found["score"],
-            ),
-            text("無関係な語をいくつか組み合わせて、もっと長くしてください。"),
-        )
+    found = zxcvbn(password[:72], user_inputs=known)
+    return int(found["score"])
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is told about a password while it is typed; `score` is 0 to 4."""
+
+    password: str
+    long_enough: bool
+    unrelated: bool
+    score: int
+
+    @property
+    def acceptable(self) -> bool:
+        return self.long_enough and self.unrelated and self.score >= MINIMUM_SCORE
+
+
+def judge(password: str, name: str) -> Judgement:
+    """All that can be told without knowing the passwords used before."""
+    return Judgement(
+        password,
+        MINIMUM_LENGTH <= len(password) <= MAXIMUM_LENGTH,
+        bool(password) and not made_of_known_words(password, name),
+        strength(password, name),
+    )

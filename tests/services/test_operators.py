@@ -16,6 +16,7 @@ from haihai_tui.services.passwords import default_hasher
 from haihai_tui.services.roles import Action, Operator, Role, may, require
 from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import Database
+from haihai_tui.services.store.facts import Facts
 from tests.services.conftest import MovedClock
 
 GOOD = "correct-horse-battery-staple"
@@ -231,3 +232,45 @@ def test_every_deed_leaves_a_line_without_a_password(
 
 def test_passwords_are_kept_as_argon2id() -> None:
     assert default_hasher().hash("x").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_an_unknown_name_is_delayed_and_locked_like_a_known_one(
+    operators: Operators, hanako: str, clock: MovedClock
+) -> None:
+    def waits(name: str) -> list[float]:
+        found = []
+        for _ in range(LOCKED_AFTER):
+            with pytest.raises(SignInRefused):
+                operators.authenticate(name, "wrong")
+            try:
+                operators.authenticate(name, "wrong")
+            except SignInRefused as refused:
+                found.append(refused.wait_s)
+            clock.advance(found[-1])
+        return found
+
+    assert waits("nobody") == waits("hanako")
+
+
+def test_a_name_that_nobody_has_is_not_kept(
+    operators: Operators, database: Database
+) -> None:
+    with pytest.raises(SignInRefused):
+        operators.authenticate("my-secret-in-the-wrong-field", "x")
+    kept = Facts(database, "").all()
+    assert list(kept) == ["strangers"]
+    assert "my-secret" not in kept["strangers"]
+
+
+def test_the_first_administrator_chooses_the_password_and_is_the_only_first(
+    operators: Operators, database: Database
+) -> None:
+    with pytest.raises(SettingsError, match="推測されやすい"):
+        operators.add_first("hanako", "aaaaaaaaaaaa", "user@host")
+    assert operators.listed() == []
+    first = operators.add_first("hanako", GOOD, "user@host")
+    assert (first.role, first.must_change) == (Role.ADMINISTRATOR, False)
+    assert operators.authenticate("hanako", GOOD).name == "hanako"
+    with pytest.raises(SettingsError, match="すでに登録"):
+        operators.add_first("taro", GOOD, "user@host")
+    assert [found.name for found in operators.listed()] == ["hanako"]
