@@ -25,7 +25,13 @@ from haihai_tui.services.haihai.client import HaihaiClient
 from haihai_tui.services.haihai.connection import account_of
 from haihai_tui.services.haihai.fromfile import members_from_file, views_from_file
 from haihai_tui.services.haihai.wire import Wire
-from haihai_tui.services.http import Channel, RetryRecord, Timeouts, new_client
+from haihai_tui.services.http import (
+    Channel,
+    RetryPolicy,
+    RetryRecord,
+    Timeouts,
+    new_client,
+)
 from haihai_tui.services.paths import Home
 from haihai_tui.services.plans import SAMPLE, PlanWriter, plans_folder
 from haihai_tui.services.runs import Conductor, RunContext, RunRequest, Stopper, Work
@@ -125,6 +131,7 @@ def salesforce_of(
     stopper: Stopper,
     on_retry: Callable[[RetryRecord], None],
     on_usage: Callable[[Usage], None] = lambda usage: None,
+    policy: RetryPolicy | None = None,
 ) -> SalesforceClient:
     """The authorised client; AuthorisationNeeded where no token is kept."""
     settings = workplace.settings.salesforce
@@ -149,7 +156,7 @@ def salesforce_of(
 
     budget = Budget(share, observe)
     session = Session(
-        Channel(http, SALESFORCE, patience=patience, on_retry=on_retry),
+        Channel(http, SALESFORCE, policy=policy, patience=patience, on_retry=on_retry),
         oauth_of(workplace, stack),
         tokens,
         api_version=settings.api_version,
@@ -182,6 +189,7 @@ def haihai_of(
     stopper: Stopper,
     on_retry: Callable[[RetryRecord], None],
     on_usage: Callable[[Usage], None] = lambda usage: None,
+    policy: RetryPolicy | None = None,
 ) -> HaihaiClient:
     settings = workplace.settings.haihai
     token = workplace.secrets.get("haihai.api_token")
@@ -205,7 +213,7 @@ def haihai_of(
     client = new_client(timeouts=Timeouts(read=settings.timeout_s), patience=patience)
     stack.callback(client.close)
     return HaihaiClient(
-        Channel(client, HAIHAI, patience=patience, on_retry=on_retry),
+        Channel(client, HAIHAI, policy=policy, patience=patience, on_retry=on_retry),
         account,
         wire,
         on_call=_haihai_budget(workplace, on_usage),

@@ -11,40 +11,39 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from haihai_tui.arguments import Arguments
+from haihai_tui.doors import org_name_of, probe_of
 from haihai_tui.errors import ExitCode, text
 from haihai_tui.headless.actor import system_actor
 from haihai_tui.headless.output import Output
-from haihai_tui.services.authorisation import remember
+from haihai_tui.services.authorisation import Person, renew
 from haihai_tui.services.paths import Home
 from haihai_tui.services.runs import Stopper
-from haihai_tui.services.salesforce.authorise import authorise
-from haihai_tui.services.tokens import StoredTokens
 from haihai_tui.wiring import oauth_of, open_workplace
-
-TIMEOUT_S = 600.0
 
 
 def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
     stopper = Stopper()
     with open_workplace(home, profile) as workplace, ExitStack() as stack:
-        oauth = oauth_of(workplace, stack)
-        tokens = authorise(
-            oauth,
-            StoredTokens(workplace.secrets),
-            lambda url: _show(output, url),
-            paste=_pasted,
-            timeout=TIMEOUT_S,
-            cancelled=stopper.cancelled,
+        facts = renew(
+            workplace,
+            oauth_of(workplace, stack),
+            system_actor(),
+            Person(
+                show=lambda url: _show(output, url),
+                paste=_pasted,
+                cancelled=stopper.cancelled,
+            ),
+            probe=probe_of(workplace, stack, stopper),
+            org_name=org_name_of(workplace, stopper),
         )
-        facts = remember(workplace, oauth, tokens, system_actor())
     if output.as_json:
         output.record({"event": "authorised", "profile": profile, **facts})
     else:
         output.line(
             text(
                 "連携トークンを保管しました: 組織 {org}、ユーザー {user}",
-                org=tokens.org_id,
-                user=facts.get("username", tokens.user_id),
+                org=facts["org_name"] or facts["org_id"],
+                user=facts["username"] or facts["user_id"],
             )
         )
     return ExitCode.OK

@@ -1,11 +1,22 @@
-"""After an authorisation: pin the org, note who it is for, log the deed."""
+"""The integration token renewed: by whom, for which org, and what to say if not.
+
+Both front ends come through `renew`, so that every authorisation pins the org,
+leaves its facts and its line in the audit log in the same way.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from haihai_tui.errors import ConnectorError
+from haihai_tui.services.causes import cause_text
+from haihai_tui.services.diagnosis import Cause, diagnose
 from haihai_tui.services.paths import Home
+from haihai_tui.services.roles import Action, Operator, require
+from haihai_tui.services.salesforce.authorise import OnStage, Probe, authorise
+from haihai_tui.services.salesforce.loopback import Paste
 from haihai_tui.services.salesforce.oauth import OAuth
 from haihai_tui.services.salesforce.tokens import Tokens
 from haihai_tui.services.secrets import SecretStore
@@ -15,6 +26,10 @@ from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.facts import Facts
 from haihai_tui.services.store.times import stamp, utc_now
+from haihai_tui.services.tokens import StoredTokens
+
+TIMEOUT_S = 600.0
+"""How long an authorisation waits for its person, in seconds."""
 
 
 class Place(Protocol):
@@ -30,21 +45,67 @@ class Place(Protocol):
     def database(self) -> Database: ...
 
 
-def remember(place: Place, oauth: OAuth, tokens: Tokens, actor: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Person:
+    """How a person takes part; see `salesforce.authorise`."""
+
+    show: Callable[[str], None]
+    paste: Paste | None = None
+    cancelled: Callable[[], bool] | None = None
+    on_stage: OnStage | None = None
+    timeout_s: float = TIMEOUT_S
+
+
+def renew(
+    place: Place,
+    oauth: OAuth,
+    actor: Operator | str,
+    person: Person,
+    *,
+    probe: Probe | None = None,
+    org_name: Callable[[], str] | None = None,
+) -> dict[str, str]:
+    """Authorise anew and remember it; returns the facts as `remember` does.
+
+    An operator needs the right AUTHORISE; a text as `actor` is the system's user.
+    `org_name` reads the org's name with the stored token; without it the token is
+    as good.  Raises what `authorise` raises.
+    """
+    if isinstance(actor, Operator):
+        require(actor, Action.AUTHORISE)
+    names: list[str] = []
+    tokens = authorise(
+        oauth,
+        StoredTokens(place.secrets),
+        person.show,
+        paste=person.paste,
+        timeout=person.timeout_s,
+        cancelled=person.cancelled,
+        on_stage=person.on_stage,
+        probe=probe,
+        identify=lambda tokens: names.append(_username(oauth, tokens)),
+    )
+    name = actor.name if isinstance(actor, Operator) else actor
+    return remember(place, tokens, name, names[-1], _org_name(org_name))
+
+
+def remember(
+    place: Place, tokens: Tokens, actor: str, username: str, org_name: str
+) -> dict[str, str]:
     """Pin the org Id at the first authorisation and keep the connection's facts.
 
-    Returns `org_id`, `user_id`, `username` and `scope`.
+    Returns `org_id`, `org_name`, `user_id`, `username` and `scope`.
     """
     profile = place.settings.profile
     if not place.settings.salesforce.org_id and tokens.org_id:
         pinned = ((("salesforce", "org_id"), tokens.org_id),)
         change_profile(place.home, profile, pinned, {}, place.secrets)
-    username = _username(oauth, tokens)
     Facts(place.database, profile).set(
         {
             "salesforce.authorised_at": stamp(utc_now()),
             "salesforce.authorisation": "ok",
             "salesforce.org_id": tokens.org_id,
+            "salesforce.org_name": org_name,
             "salesforce.username": username,
         }
     )
@@ -59,15 +120,40 @@ def remember(place: Place, oauth: OAuth, tokens: Tokens, actor: str) -> dict[str
         )
     return {
         "org_id": tokens.org_id,
+        "org_name": org_name,
         "user_id": tokens.user_id,
         "username": username,
         "scope": tokens.scope,
     }
 
 
+def explain(
+    error: ConnectorError, answer: str = "", salesforce_url: str = ""
+) -> list[Cause]:
+    """Causes and remedies of a failed authorisation, best first; never empty.
+
+    `answer` is what was pasted or called back, where something was.
+    """
+    found = diagnose(answer or str(error), salesforce_url=salesforce_url)
+    if error.cause == "unknown":
+        return found
+    if all(cause.code == "unknown" for cause in found):
+        found = []
+    known = cause_text(error.cause)
+    first = Cause(error.cause, 1.0, known.title, error.what, known.remedy, known.see)
+    return [first, *(cause for cause in found if cause.code != error.cause)]
+
+
 def _username(oauth: OAuth, tokens: Tokens) -> str:
     """The user's name; the token is good without it, so a failure is no error."""
     try:
         return str(oauth.userinfo(tokens).get("preferred_username", ""))
+    except ConnectorError:
+        return ""
+
+
+def _org_name(read: Callable[[], str] | None) -> str:
+    try:
+        return read() if read is not None else ""
     except ConnectorError:
         return ""

@@ -6,12 +6,17 @@ before and after.  A secret's value appears as stars on both sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from haihai_tui.services.paths import Home
 from haihai_tui.services.secrets import SecretStore
-from haihai_tui.services.settings_edit import Change, import_settings, set_values
+from haihai_tui.services.settings_edit import (
+    Change,
+    change_profile,
+    import_settings,
+    set_values,
+)
 from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.times import Clock, utc_now
@@ -40,6 +45,18 @@ class ProfileChanges:
         """`KEY=VALUE` texts, values in TOML syntax; returns what changed."""
         return self._logged(
             set_values(self._home, self._profile, assignments, self._secrets)
+        )
+
+    def change(
+        self,
+        values: Sequence[tuple[tuple[str, ...], object]],
+        secret_values: Mapping[str, str],
+    ) -> tuple[Change, ...]:
+        """Typed values by key path, and secrets; returns what changed."""
+        return self._logged(
+            change_profile(
+                self._home, self._profile, values, secret_values, self._secrets
+            )
         )
 
     def import_file(self, file: Path) -> tuple[Change, ...]:
