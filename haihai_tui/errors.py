@@ -73,6 +73,10 @@ class SettingsError(ConnectorError):
     exit_code = ExitCode.USAGE
 
 
+class NotOffered(SettingsError):
+    """The service does not offer this to the account; there may be another way."""
+
+
 class ServiceUnreachable(ConnectorError):
     """A service gave no usable answer, after retries; try again later."""
 

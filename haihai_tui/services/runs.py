@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from haihai_tui.errors import (
@@ -23,6 +24,7 @@ from haihai_tui.errors import (
     exit_code_for,
     text,
 )
+from haihai_tui.services.atomic import storage_error
 from haihai_tui.services.lock import Lease, RunLock
 from haihai_tui.services.paths import Home
 from haihai_tui.services.stop_requests import StopWatcher
@@ -218,6 +220,11 @@ class Conductor:
             recorder.tell(Event("run_failed", "", error.what, "error"))
             if error.remedy:
                 recorder.tell(Event("remedy", "", error.remedy))
+        except OSError as error:
+            # A full, read-only or failing disk; what the last run kept still stands.
+            place = Path(error.filename or self.home.data_folder(request.profile))
+            outcome.error = stored = storage_error(place, error)
+            recorder.tell(Event("run_failed", "", stored.what, "error"))
         except BaseException as error:
             outcome.error = error
             raise

@@ -13,9 +13,10 @@ from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
 
-from haihai_tui.errors import SettingsError, text
+from haihai_tui.errors import NotOffered, SettingsError, text
 from haihai_tui.sync import draft as drafting
 from haihai_tui.sync import guard, matching
+from haihai_tui.sync.address_index import rebuild_index
 from haihai_tui.sync.config import CustomersConfig
 from haihai_tui.sync.draft import FLOW, Draft
 from haihai_tui.sync.events import Event
@@ -69,6 +70,7 @@ class CustomersPlan:
     cursor: str
     full: bool
     forced: Path
+    index: Path | None
 
     @property
     def counts(self) -> drafting.Counts:
@@ -136,7 +138,7 @@ class CustomersPlanner:
         self._draft.close()
         decisions = self._decide(first=old is None)
         return CustomersPlan(
-            self._draft, decisions, old, self._head, cursor, full, forced
+            self._draft, decisions, old, self._head, cursor, full, forced, self._index
         )
 
     def _new_draft(self) -> Draft:
@@ -322,16 +324,41 @@ class CustomersPlanner:
     def _decide(self, *, first: bool) -> matching.Decisions:
         services = self._services
         events = self._draft.events.sorted()
-        index = None if first else services.table(INDEX)
-        ledger = services.table(LEDGER)
+        self._index = None if first else self._usable_index()
+        index = self._index
+        ledger = services.table(LEDGER, LEDGER_WIDTH)
         members = None
         if self._needs_members(events, ledger, first=first):
-            members = self._folder / "members"
-            matching.write_members(
-                services.haihai.members(self._config.group, self._folder), members
-            )
+            members = self._read_members()
         tables = matching.Tables(index, members, ledger, LEDGER_WIDTH)
         return matching.decide(events, tables, create=self._config.create)
+
+    def _usable_index(self) -> Path:
+        """The address index; made anew from the snapshot where it is damaged."""
+        index = self._services.table(INDEX, matching.EVENT_WIDTH)
+        snapshot = self._services.table(SNAPSHOT)
+        if index is None and snapshot is not None:
+            index = self._folder / "index.rebuilt"
+            rebuild_index(snapshot, index)
+        assert index is not None
+        return index
+
+    def _read_members(self) -> Path | None:
+        """The group's members by address; None where the service tells nobody."""
+        table = self._folder / "members"
+        haihai = self._services.haihai
+        try:
+            matching.write_members(
+                haihai.members(self._config.group, self._folder), table
+            )
+        except NotOffered:
+            wording = text(
+                "配信グループの一覧を取得できないため、停止・禁止は前回までに取り込んだ"
+                "一覧で判断します。"
+            )
+            self._services.listener(Event("members_unknown", FLOW, wording, "warning"))
+            return None
+        return table
 
     def _needs_members(self, events: Path, ledger: Path | None, *, first: bool) -> bool:
         counts = self._draft.counts

@@ -15,7 +15,7 @@ from typing import IO
 
 from haihai_tui.errors import Text, text
 from haihai_tui.sync import batches
-from haihai_tui.sync.addresses import address_key
+from haihai_tui.sync.address_index import index_record
 from haihai_tui.sync.config import CustomersConfig
 from haihai_tui.sync.customers import CURSOR, INDEX, SNAPSHOT, CustomersPlan
 from haihai_tui.sync.draft import FLOW
@@ -342,6 +342,8 @@ class CustomersRun:
 
     def _changed(self, complete: bool) -> bool:
         old, new = self._plan.old, self._plan.head
+        if old is not None and self._services.table(INDEX, EVENT_WIDTH) is None:
+            return True
         if not complete and old is not None and old.meaning.mapping != new.mapping:
             return False
         if complete and (old is None or old.meaning != new):
@@ -374,9 +376,8 @@ class CustomersRun:
         ordered = self._folder / "index.sorted"
         sort_fixed(delta, EVENT_WIDTH, ordered)
         changes = ordered.stat().st_size // EVENT_WIDTH
-        current = self._services.table(INDEX) if plan.old else None
         with (
-            FixedTable(current, EVENT_WIDTH, EVENT_WIDTH - 1) as old,
+            FixedTable(plan.index, EVENT_WIDTH, EVENT_WIDTH - 1) as old,
             FixedTable(ordered, EVENT_WIDTH, EVENT_WIDTH - 1) as new,
         ):
             patch_fixed(old, new, changes, index)
@@ -523,21 +524,14 @@ def _row(rows: Path, number: int) -> bytes:
 
 
 def _note_index_change(old: bytes | None, new: bytes | None, delta: IO[bytes]) -> None:
-    gone = _index_record(old)
-    come = _index_record(new)
+    gone = index_record(old) if old else None
+    come = index_record(new) if new else None
     if gone == come:
         return
     if gone and (come is None or gone[:-1] != come[:-1]):
         delta.write(gone[:-1] + REMOVED)
     if come:
         delta.write(come)
-
-
-def _index_record(line: bytes | None) -> bytes | None:
-    if line is None:
-        return None
-    key = address_key(line_address(line))
-    return key + line[:ID_WIDTH] + line[FLAG_AT : FLAG_AT + 1]
 
 
 def _field_changes(change: Change, columns: tuple[str, ...]) -> tuple[FieldChange, ...]:

@@ -7,6 +7,7 @@ interrupt) ends it; what concerns one flow lets the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,7 @@ from haihai_tui.sync.page_views import PageViews
 from haihai_tui.sync.ports import Member, View
 from haihai_tui.sync.services import PlanEntry, Services
 from haihai_tui.sync.suppressions import Suppressions
+from haihai_tui.sync.tables.fixed import TableDamaged
 from haihai_tui.sync.tables.snapshot import Snapshot
 from haihai_tui.sync.writeback import Source, WriteBack
 
@@ -230,10 +232,10 @@ class Engine:
         planned = self._ready.get("customers")
         everyone = planned.outcome().read if planned else 0
         snapshot = self._services.table(SNAPSHOT)
-        if snapshot is not None and snapshot.exists():
-            known = Snapshot(snapshot)
-            everyone = max(everyone, known.active)
-            known.close()
+        if snapshot is not None:
+            # A damaged one is the customers flow's to tell and to make anew.
+            with suppress(TableDamaged), closing(Snapshot(snapshot)) as known:
+                everyone = max(everyone, known.active)
         if weight.flow == "customers":
             return weight
         return replace(weight, total=max(weight.total, everyone))

@@ -21,7 +21,7 @@ from haihai_tui.sync.moments import field_moment, normal_moment, to_the_second
 from haihai_tui.sync.ports import Field, Transaction, View
 from haihai_tui.sync.reading import literal, parse_moment
 from haihai_tui.sync.services import Services
-from haihai_tui.sync.tables.fixed import FixedTable, patch_fixed
+from haihai_tui.sync.tables.fixed import FixedTable, TableDamaged, patch_fixed
 from haihai_tui.sync.tables.lines import LineChange, LineTable, write_lines
 from haihai_tui.sync.tables.sorting import sort_records
 from haihai_tui.sync.writeback import Source, Target, Wanted, write_changed
@@ -56,6 +56,7 @@ class PageViews(Source):
         self._next_ledger = services.next_table(LEDGER)
         self._next_seen = services.next_table(SEEN)
         self._cursor: str | None = None
+        self._whole = False
         self._superseded: list[Path] = []
         self._ledger: ViewTable | None = None
 
@@ -74,7 +75,7 @@ class PageViews(Source):
     def _views(self) -> Iterator[View]:
         if self._from_file is not None:
             return self._from_file
-        cursor = self.services.state.cursor(CURSOR)
+        cursor = self.services.state.cursor(CURSOR) if self._whole else None
         # The service may tell an old event late; each counts once all the same.
         overlap = timedelta(days=self._config.overlap_days)
         since = parse_moment(cursor) - overlap if cursor else None
@@ -83,6 +84,7 @@ class PageViews(Source):
         return views
 
     def collect(self, changed: IO[bytes]) -> None:
+        self._whole = self._tables_are_whole()
         events = sort_records(self._keyed(), _whole, self.folder, "views")
         fresh = self._fresh(events)
         by_address = sort_records(fresh, _whole, self.folder, "fresh")
@@ -147,7 +149,19 @@ class PageViews(Source):
             yield bytes.fromhex(key.decode()), address.decode()
 
     def _table(self, name: str) -> Path | None:
-        return self.services.table(name)
+        return self.services.table(name) if self._whole else None
+
+    def _tables_are_whole(self) -> bool:
+        """Ledger and seen events belong together: one without the other would count
+        twice or never, so both are made anew from what the service still tells."""
+        ledger = self.services.table(LEDGER)
+        if ledger is None or self.services.table(SEEN, SEEN_WIDTH) is None:
+            return False
+        try:
+            ViewTable(ledger, _KEY_HEX).close()
+        except TableDamaged:
+            return False
+        return True
 
     def _open_ledger(self) -> ViewTable | None:
         path = self._table(LEDGER)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from haihai_tui.errors import text
 from haihai_tui.sync.config import SyncConfig
-from haihai_tui.sync.events import Listener, Pacer
+from haihai_tui.sync.events import Event, Listener, Pacer
 from haihai_tui.sync.ports import Haihai, Salesforce, State
 
 
@@ -66,10 +67,21 @@ class Services:
     on_plan: Callable[[PlanEntry], None] | None = None
     plan_sample: int = 0
 
-    def table(self, name: str) -> Path | None:
-        """The current file of a table, None before the first."""
+    def table(self, name: str, width: int = 1) -> Path | None:
+        """The current file of a table; None before the first, and where it is
+        missing or torn (its size is no multiple of `width`): it is made anew then."""
         current = self.state.snapshot(name)
-        return self.tables / current if current else None
+        if current is None:
+            return None
+        path = self.tables / current
+        if path.exists() and path.stat().st_size % width == 0:
+            return path
+        wording = text(
+            "控えのファイル {path} が壊れているか見つかりません。作り直します。",
+            path=path.name,
+        )
+        self.listener(Event("table_rebuilt", "", wording, "warning"))
+        return None
 
     def next_table(self, name: str) -> Path:
         """Where this run writes the next generation of a table."""

@@ -104,7 +104,7 @@ class Suppressions(Source):
         self._ledger = FixedTable(self._next, LEDGER_WIDTH, KEY_BYTES)
 
     def _current(self) -> Path | None:
-        return self.services.table(LEDGER)
+        return self.services.table(LEDGER, LEDGER_WIDTH)
 
     def _telling(self, known: FixedTable) -> Iterator[bytes]:
         """A line for each membership that may matter: all but those 配信可能 people

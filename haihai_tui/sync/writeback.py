@@ -313,7 +313,7 @@ class WriteBack:
                 self._ask(target, emails, ids, out)
 
     def _index(self, target: Target) -> FixedTable:
-        path = self._services.table(INDEX) if target.linked else None
+        path = self._services.table(INDEX, EVENT_WIDTH) if target.linked else None
         return FixedTable(path, EVENT_WIDTH, KEY_BYTES)
 
     def _ask(

@@ -16,6 +16,7 @@ from haihai_tui.errors import (
     AuthorisationNeeded,
     BudgetUsedUp,
     ConnectorError,
+    NotOffered,
     ServiceUnreachable,
     SettingsError,
     Text,
@@ -29,10 +30,6 @@ _SHOWN = 200
 _LATER = text("しばらく待ってから、もう一度実行してください。")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _MARKUP = re.compile(r"\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
-
-
-class NotOffered(SettingsError):
-    """The service does not know the action: this account lacks the function."""
 
 
 class UnknownJob(ConnectorError):

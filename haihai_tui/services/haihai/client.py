@@ -12,7 +12,7 @@ from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
-from haihai_tui.errors import ConnectorError, text
+from haihai_tui.errors import ConnectorError, NotOffered, text
 from haihai_tui.services.haihai import answers, csvfile, csvtext, retrieval
 from haihai_tui.services.haihai import rows as read
 from haihai_tui.services.haihai.connection import Account, Connection, OnCall
@@ -96,7 +96,7 @@ class HaihaiClient:
             body = self._connection.fetch(
                 wire.result_action, {wire.result_job_part: receipt.job}
             )
-        except answers.NotOffered:
+        except NotOffered:
             self._tells_results = False
             return _UNAVAILABLE
         except answers.UnknownJob:

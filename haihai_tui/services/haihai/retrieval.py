@@ -14,6 +14,7 @@ from pathlib import Path
 
 from haihai_tui.errors import (
     ConnectorError,
+    NotOffered,
     ServiceUnreachable,
     SettingsError,
     Text,
@@ -33,7 +34,7 @@ def groups(connection: Connection) -> tuple[Group, ...] | None:
         return None
     try:
         body = connection.fetch(wire.groups_action, {})
-    except answers.NotOffered:
+    except NotOffered:
         return None
     if body is None:
         raise failure(text("グループ一覧がまだ用意されていません。"), damaged=True)
@@ -97,13 +98,13 @@ def _download(
 ) -> Download:
     remedy = text("画面からエクスポートした CSV があれば --from-file で連携できます。")
     if not action:
-        raise answers.NotOffered(
+        raise NotOffered(
             text("この取得 API は提供なしと設定されています。"), remedy
         )
     try:
         return connection.download(action, fields, path)
-    except answers.NotOffered as error:
-        raise answers.NotOffered(error.what, remedy) from error
+    except NotOffered as error:
+        raise NotOffered(error.what, remedy) from error
 
 
 def _lines(table: Download) -> CsvText:

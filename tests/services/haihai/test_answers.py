@@ -7,6 +7,7 @@ from haihai_tui.errors import (
     BudgetUsedUp,
     ConnectorError,
     ExitCode,
+    NotOffered,
     ServiceUnreachable,
     SettingsError,
 )
@@ -64,7 +65,7 @@ def test_what_is_no_answer_is_not_taken_for_one(body: str) -> None:
         ("81411", SettingsError, "haihai_item_unknown", ExitCode.USAGE),
         ("81413", SettingsError, "unknown", ExitCode.USAGE),
         ("81400", SettingsError, "unknown", ExitCode.USAGE),
-        ("81405", answers.NotOffered, "unknown", ExitCode.USAGE),
+        ("81405", NotOffered, "unknown", ExitCode.USAGE),
         ("81503", Transient, "service_unavailable", ExitCode.UNREACHABLE),
         ("99999", ServiceUnreachable, "unknown", ExitCode.UNREACHABLE),
     ],
