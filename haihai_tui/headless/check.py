@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from haihai_tui.arguments import Arguments
-from haihai_tui.errors import ExitCode, SettingsError, Text, text
+from haihai_tui.errors import ExitCode, SettingsError, text
 from haihai_tui.headless.output import Output
-from haihai_tui.services.checks import (
+from haihai_tui.services.checks.all import check_profile
+from haihai_tui.services.checks.model import (
     Area,
     CheckResult,
     Status,
     area_label,
-    check_profile,
+    status_label,
+    summary,
 )
-from haihai_tui.services.checks.model import status_label
 from haihai_tui.services.paths import Home
 from haihai_tui.services.support_bundle import write_bundle
 
@@ -73,17 +73,6 @@ def _show_one(output: Output, result: CheckResult) -> None:
         output.line(
             text("      参照: {see}  コード: {code}", see=result.see, code=code)
         )
-
-
-def summary(results: Sequence[CheckResult]) -> Text:
-    count = Counter(result.status for result in results)
-    return text(
-        "{ok} 件正常、{warn} 件注意、{fail} 件問題、{skipped} 件未確認",
-        ok=count[Status.OK],
-        warn=count[Status.WARN],
-        fail=count[Status.FAIL],
-        skipped=count[Status.SKIPPED],
-    )
 
 
 def _bundle(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:

@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
-from haihai_tui.services.checks import CheckResult, Outside, Status, check_profile
+from haihai_tui.services.checks.all import check_profile
+from haihai_tui.services.checks.bench import Outside
+from haihai_tui.services.checks.model import CheckResult, Status
 from haihai_tui.services.lock import RunLock
 from haihai_tui.services.paths import Home, home_at
 from haihai_tui.services.secret_keys import KeySource

@@ -34,6 +34,7 @@ from haihai_tui.services.checks.targets import (
     targets,
 )
 from haihai_tui.services.settings_schema import Settings
+from haihai_tui.services.wording import flow_label
 from haihai_tui.sync.ports import Field, SObject
 
 _SEE = {"customers": "1.2.6", "suppressions": "1.2.8", "page-views": "1.2.9"}
@@ -46,14 +47,6 @@ class Problem:
     code: str
     what: Text
     is_warning: bool = False
-
-
-def flow_label(flow: str) -> Text:
-    return {
-        "customers": text("顧客連携"),
-        "suppressions": text("配信停止禁止顧客連携"),
-        "page-views": text("顧客閲覧 URL 連携"),
-    }[flow]
 
 
 def checks(settings: Settings) -> tuple[Check, ...]:

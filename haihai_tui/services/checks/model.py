@@ -7,7 +7,8 @@ it into `skipped`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -168,3 +169,15 @@ def failed_by(error: ConnectorError, *facts: Text, cause: str = "") -> Finding:
     first = (error.remedy,) if error.remedy else ()
     known = cause_text(code).remedy if code != "unknown" or not first else ()
     return Finding(Status.FAIL, error.what, code, facts, (*first, *known))
+
+
+def summary(results: Iterable[CheckResult]) -> Text:
+    """How many answers of each status, for one line."""
+    count = Counter(result.status for result in results)
+    return text(
+        "{ok} 件正常、{warn} 件注意、{fail} 件問題、{skipped} 件未確認",
+        ok=count[Status.OK],
+        warn=count[Status.WARN],
+        fail=count[Status.FAIL],
+        skipped=count[Status.SKIPPED],
+    )

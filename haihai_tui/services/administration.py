@@ -1,0 +1,162 @@
+"""What an administrator does in the console: operators, profiles, the audit log.
+
+The roles are enforced here and not on the screen; every deed leaves its line in
+the audit log by the services below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from haihai_tui.errors import ConnectorError, SettingsError, text
+from haihai_tui.services.operators import Operators
+from haihai_tui.services.paths import Home, checked_profile_name
+from haihai_tui.services.profile_changes import ProfileChanges
+from haihai_tui.services.roles import Action, Operator, Role, require
+from haihai_tui.services.secret_keys import KeySource
+from haihai_tui.services.secrets import SecretStore
+from haihai_tui.services.settings import list_profiles, load_profile
+from haihai_tui.services.settings_edit import Change, export_settings
+from haihai_tui.services.store import audit
+from haihai_tui.services.store.database import Database, open_database
+from haihai_tui.services.store.times import Clock, utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """One profile in a list; `problem` says why it cannot be read."""
+
+    name: str
+    salesforce_url: str = ""
+    org_id: str = ""
+    contract_id: str = ""
+    flows: tuple[str, ...] = ()
+    problem: ConnectorError | None = None
+
+
+class Administration:
+    """Deeds of `operator` on one home; SettingsError where the role is too low."""
+
+    def __init__(
+        self,
+        home: Home,
+        database: Database,
+        operator: Operator,
+        environ: Mapping[str, str],
+        *,
+        operators: Operators | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._home = home
+        self._database = database
+        self._operator = operator
+        self._environ = environ
+        self._operators = operators or Operators(database, clock=clock)
+
+    # --------------------------------------------------------------- operators
+
+    def operators(self) -> list[Operator]:
+        """Everybody, by name; to be seen by all who are signed in."""
+        self._require(Action.VIEW)
+        return self._operators.listed()
+
+    def add(self, name: str, role: Role) -> str:
+        """A new operator; returns the initial password, which is kept nowhere."""
+        self._require(Action.MANAGE_OPERATORS)
+        return self._operators.add(name.strip(), self._operator.name, role)
+
+    def reset(self, name: str) -> str:
+        """A new initial password for somebody; unlocks them too."""
+        self._require(Action.MANAGE_OPERATORS)
+        return self._operators.reset(name, self._operator.name)
+
+    def set_role(self, name: str, role: Role) -> None:
+        self._require(Action.MANAGE_OPERATORS)
+        self._operators.set_role(name, role, self._operator.name)
+
+    def set_disabled(self, name: str, disabled: bool) -> None:
+        """Shut somebody out, or let them in again; nobody shuts out themselves."""
+        self._require(Action.MANAGE_OPERATORS)
+        if disabled and name == self._operator.name:
+            raise SettingsError(
+                text("自分自身を無効にすることはできません。"),
+                text("ほかの管理者に依頼してください。"),
+            )
+        self._operators.set_disabled(name, disabled, self._operator.name)
+
+    def _require(self, action: Action) -> None:
+        """By the role as it is now: it may have been taken away since signing in."""
+        require(self._operators.get(self._operator.name) or self._operator, action)
+
+    # --------------------------------------------------------------- audit log
+
+    def audit_log(
+        self, before_seq: int | None = None, limit: int = 200
+    ) -> list[audit.AuditEntry]:
+        """Lines of all profiles, the newest first."""
+        self._require(Action.VIEW)
+        return audit.entries(self._database, before_seq=before_seq, limit=limit)
+
+    def first_broken_line(self) -> int | None:
+        """The number of the first line that was tampered with, None where none."""
+        self._require(Action.VIEW)
+        return audit.first_broken(self._database)
+
+    # ---------------------------------------------------------------- profiles
+
+    def profiles(self) -> list[ProfileRow]:
+        return [self._row(name) for name in list_profiles(self._home)]
+
+    def _row(self, name: str) -> ProfileRow:
+        try:
+            settings = load_profile(self._home, name)
+        except ConnectorError as error:
+            return ProfileRow(name, problem=error)
+        return ProfileRow(
+            name,
+            settings.salesforce.url,
+            settings.salesforce.org_id,
+            settings.haihai.contract_id,
+            settings.flows.enabled,
+        )
+
+    def export_profile(self, name: str, path: Path) -> Path:
+        """Write a profile without its secrets; returns the file's full path."""
+        self._require(Action.RUN)
+        full = path.expanduser().absolute()
+        export_settings(load_profile(self._home, name), full)
+        return full
+
+    def import_profile(self, name: str, path: Path) -> tuple[Change, ...]:
+        """Make or replace the profile `name` from a file; returns what changed."""
+        self._require(Action.CHANGE_SETTINGS)
+        checked_profile_name(name)
+        full = path.expanduser().absolute()
+        if not full.is_file():
+            raise SettingsError(
+                text("ファイル {path} がありません。", path=str(full)),
+                text("このマシンの上にあるファイルのパスを入力してください。"),
+            )
+        secrets = SecretStore(self._home, name, KeySource(self._home, self._environ))
+        database = self._database_of(name)
+        try:
+            changer = ProfileChanges(
+                self._home, name, secrets, database, self._operator.name
+            )
+            return changer.import_file(full)
+        finally:
+            if database is not self._database:
+                database.close()
+
+    def _database_of(self, name: str) -> Database:
+        """Where the profile's audit lines go: its own store, where it has one."""
+        if name not in list_profiles(self._home):
+            return self._database
+        try:
+            url = load_profile(self._home, name).store.url
+        except ConnectorError:
+            # A broken profile is being mended: the console's own database will do.
+            return self._database
+        return open_database(self._home, url) if url else self._database
