@@ -15,7 +15,7 @@ from haihai_tui.services.causes import cause_text
 from haihai_tui.services.diagnosis import Cause, diagnose
 from haihai_tui.services.paths import Home
 from haihai_tui.services.roles import Action, Operator, require
-from haihai_tui.services.salesforce.authorise import OnStage, Probe, authorise
+from haihai_tui.services.salesforce.authorise import OnMilestone, Probe, authorise
 from haihai_tui.services.salesforce.loopback import Paste
 from haihai_tui.services.salesforce.oauth import OAuth
 from haihai_tui.services.salesforce.tokens import Tokens
@@ -52,7 +52,7 @@ class Person:
     show: Callable[[str], None]
     paste: Paste | None = None
     cancelled: Callable[[], bool] | None = None
-    on_stage: OnStage | None = None
+    on_milestone: OnMilestone | None = None
     timeout_s: float = TIMEOUT_S
 
 
@@ -81,7 +81,7 @@ def renew(
         paste=person.paste,
         timeout=person.timeout_s,
         cancelled=person.cancelled,
-        on_stage=person.on_stage,
+        on_milestone=person.on_milestone,
         probe=probe,
         identify=lambda tokens: names.append(_username(oauth, tokens)),
     )

@@ -1,26 +1,24 @@
-"""What a check found: one shape for `--check`, the wizard and troubleshooting.
+"""What the wizard's live checks found, in the words of `--check`.
 
-A finding speaks the cause codes of `--diagnose`, so that the same trouble has the
-same title, remedy and section of the manual wherever it is met.
+A check of the wizard looks at answers that are not saved yet, so it is no check of
+a profile; statuses, cause codes and remedies are the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
 
-from haihai_tui.errors import ConnectorError, Text, text
+from haihai_tui.errors import ConnectorError, Text
 from haihai_tui.services.causes import cause_text
-
-Status = Literal["ok", "warn", "fail", "skipped"]
+from haihai_tui.services.checks.model import Status, failed_by
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One check and its outcome.
+class Found:
+    """One thing looked at, and what was found.
 
-    `check` is a stable name, `title` what was looked at, `what` what was found.
-    `code` is a cause code, "" where there is none; `see` a section of the manual.
+    `check` is a stable name, `title` what was looked at.  `code` is a cause code,
+    "" where there is none; `see` a section of the manual.
     """
 
     check: str
@@ -29,65 +27,34 @@ class Finding:
     what: Text
     code: str = ""
     remedy: tuple[Text, ...] = ()
-    see: str = ""
 
-    def as_record(self) -> dict[str, Any]:
-        """The line that `--check --json` prints; texts are rendered by the writer."""
-        return {
-            "check": self.check,
-            "status": self.status,
-            "code": self.code,
-            "what": self.what,
-            "remedy": list(self.remedy),
-            "see": self.see,
-        }
+    @property
+    def see(self) -> str:
+        return cause_text(self.code).see if self.code else ""
 
 
-def fine(check: str, title: Text, what: Text) -> Finding:
-    return Finding(check, title, "ok", what)
+def fine(check: str, title: Text, what: Text) -> Found:
+    return Found(check, title, Status.OK, what)
 
 
-def skipped(check: str, title: Text, why: Text) -> Finding:
-    return Finding(check, title, "skipped", why)
+def doubtful(check: str, title: Text, what: Text) -> Found:
+    return Found(check, title, Status.WARN, what)
+
+
+def skipped(check: str, title: Text, why: Text) -> Found:
+    return Found(check, title, Status.SKIPPED, why)
 
 
 def trouble(
-    check: str,
-    title: Text,
-    what: Text,
-    code: str,
-    *,
-    status: Status = "fail",
-    remedy: tuple[Text, ...] | None = None,
-) -> Finding:
-    """A finding with the remedies and the section that its cause has."""
-    known = cause_text(code)
-    return Finding(
-        check, title, status, what, code, known.remedy if remedy is None else remedy,
-        known.see,
-    )  # fmt: skip
+    check: str, title: Text, what: Text, code: str, status: Status = Status.FAIL
+) -> Found:
+    """With the remedies that the cause has."""
+    return Found(check, title, status, what, code, cause_text(code).remedy)
 
 
-def from_error(check: str, title: Text, error: ConnectorError) -> Finding:
+def from_error(check: str, title: Text, error: ConnectorError) -> Found:
     """What an error says about the thing that was looked at."""
-    if error.cause != "unknown":
-        return trouble(check, title, error.what, error.cause)
-    remedy = () if error.remedy is None else (error.remedy,)
-    return Finding(check, title, "fail", error.what, "unknown", remedy)
-
-
-def status_label(status: Status) -> Text:
-    """The state in a word: colours alone tell nothing."""
-    return {
-        "ok": text("正常"),
-        "warn": text("注意"),
-        "fail": text("エラー"),
-        "skipped": text("省略"),
-    }[status]
-
-
-def worst(findings: tuple[Finding, ...] | list[Finding]) -> Status:
-    """The gravest status among them; `ok` where there is none."""
-    order: tuple[Status, ...] = ("fail", "warn", "ok", "skipped")
-    found = {finding.status for finding in findings}
-    return next((status for status in order if status in found), "ok")
+    finding = failed_by(error)
+    return Found(
+        check, title, finding.status, finding.what, finding.code, finding.remedy
+    )

@@ -7,15 +7,17 @@ cannot be asked without the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from haihai_tui.errors import ConnectorError, Text, text
 from haihai_tui.services.audience import Preview, preview, sample_fields
+from haihai_tui.services.checks.model import Status
 from haihai_tui.services.findings import (
-    Finding,
+    Found,
+    doubtful,
     fine,
     from_error,
     skipped,
@@ -98,7 +100,7 @@ class LiveChecks:
 
     # ---------------------------------------------------------------- step 2
 
-    def haihai(self) -> Iterator[Finding]:
+    def haihai(self) -> Iterator[Found]:
         """Connection, and whether the group is among those of the service."""
         try:
             with self._doors.haihai() as client:
@@ -116,7 +118,7 @@ class LiveChecks:
         yield fine("haihai.connection", _HAIHAI, found)
         yield self._group(groups)
 
-    def _group(self, groups: Sequence[Group]) -> Finding:
+    def _group(self, groups: Sequence[Group]) -> Found:
         wanted = self._settings.haihai.group_id
         if not wanted and self._settings.haihai.plan_id:
             why = text("プラン {id} を使います", id=self._settings.haihai.plan_id)
@@ -124,7 +126,7 @@ class LiveChecks:
         names = {group.gid: group.name for group in groups}
         if not wanted:
             what = text("一覧から配信グループを選んでください")
-            return Finding("haihai.group", _GROUP, "warn", what)
+            return doubtful("haihai.group", _GROUP, what)
         if wanted not in names:
             what = text("番号 {id} のグループはありません", id=wanted)
             return trouble("haihai.group", _GROUP, what, "haihai_group_unknown")
@@ -133,7 +135,7 @@ class LiveChecks:
 
     # ---------------------------------------------------------------- step 3
 
-    def login(self) -> Iterator[Finding]:
+    def login(self) -> Iterator[Found]:
         """What Salesforce says to consumer key and callback URL, before a login."""
         try:
             refused = self._doors.refusal()
@@ -145,7 +147,7 @@ class LiveChecks:
         what = text("コンシューマ鍵とコールバック URL は受け付けられました")
         yield fine("salesforce.login", _LOGIN, what)
 
-    def token(self) -> Iterator[Finding]:
+    def token(self) -> Iterator[Found]:
         """Whether the stored token works, and what its user may do."""
         try:
             with self._doors.salesforce() as client:
@@ -156,7 +158,7 @@ class LiveChecks:
         yield fine("salesforce.token", _TOKEN, text("有効です"))
         yield self._judge_rights(rights)
 
-    def _judge_rights(self, rights: Mapping[str, Any]) -> Finding:
+    def _judge_rights(self, rights: Mapping[str, Any]) -> Found:
         check = "salesforce.rights"
         if rights.get("PermissionsApiEnabled") is False:
             what = text("「API の有効化」がありません")
@@ -165,12 +167,12 @@ class LiveChecks:
             self.seen.sees_encrypted = False
             what = text("「暗号化されたデータの参照」がありません")
             code = "no_encrypted_data_permission"
-            return trouble(check, _RIGHTS, what, code, status="warn")
+            return trouble(check, _RIGHTS, what, code, status=Status.WARN)
         return fine(check, _RIGHTS, text("API と暗号化データの参照ができます"))
 
     # ---------------------------------------------------------------- step 4
 
-    def customers(self) -> Iterator[Finding]:
+    def customers(self) -> Iterator[Found]:
         """Object, address field, mapping and audience, in one connection."""
         try:
             with self._doors.salesforce() as client:
@@ -178,7 +180,7 @@ class LiveChecks:
         except ConnectorError as error:
             yield from_error("customers.object", _OBJECT, error)
 
-    def _customers(self, client: SalesforceDoor) -> Iterator[Finding]:
+    def _customers(self, client: SalesforceDoor) -> Iterator[Found]:
         settings = self._settings.customers
         rights = _rights(client.session)
         visible = rights.get("PermissionsViewEncryptedData") is not False
@@ -199,12 +201,12 @@ class LiveChecks:
         yield self._mapping()
         yield self._audience(client, described)
 
-    def _mapping(self) -> Finding:
+    def _mapping(self) -> Found:
         rows = self.seen.rows
         if not rows:
             what = text("まだ 1 つもありません（メールアドレスだけが送られます）")
-            return Finding("customers.fields", _MAPPING, "warn", what)
-        bad = [row for row in rows if row.status == "fail"]
+            return doubtful("customers.fields", _MAPPING, what)
+        bad = [row for row in rows if row.status is Status.FAIL]
         if bad:
             what = text(
                 "{n} 件中 {bad} 件に問題があります: {name} {what}",
@@ -214,15 +216,17 @@ class LiveChecks:
                 what=bad[0].what,
             )
             return trouble("customers.fields", _MAPPING, what, bad[0].code)
-        doubtful = sum(row.status == "warn" for row in rows)
-        if doubtful:
-            what = text("{n} 件中 {bad} 件に注意があります", n=len(rows), bad=doubtful)
-            return Finding("customers.fields", _MAPPING, "warn", what)
+        unsure = sum(row.status is Status.WARN for row in rows)
+        if unsure:
+            what = text("{n} 件中 {bad} 件に注意があります", n=len(rows), bad=unsure)
+            return doubtful("customers.fields", _MAPPING, what)
         return fine("customers.fields", _MAPPING, text("{n} 件", n=len(rows)))
 
-    def _audience(self, client: SalesforceDoor, described: SObject) -> Finding:
+    def _audience(self, client: SalesforceDoor, described: SObject) -> Found:
         settings = self._settings.customers
-        usable = [row.salesforce for row in self.seen.rows if row.status != "fail"]
+        usable = [
+            row.salesforce for row in self.seen.rows if row.status is not Status.FAIL
+        ]
         try:
             found = preview(
                 AudienceReader(client.session),
@@ -236,14 +240,14 @@ class LiveChecks:
         self.seen.preview = found
         if not found.total:
             what = text("条件に合うレコードがありません")
-            return Finding("customers.audience", _AUDIENCE, "warn", what)
+            return doubtful("customers.audience", _AUDIENCE, what)
         if found.without_address:
             what = text(
                 "{n} 件（うち {missing} 件はメールアドレスが空で、エラーになります）",
                 n=found.total,
                 missing=found.without_address,
             )
-            return Finding("customers.audience", _AUDIENCE, "warn", what)
+            return doubtful("customers.audience", _AUDIENCE, what)
         return fine("customers.audience", _AUDIENCE, text("{n} 件", n=found.total))
 
     def _describe(self, client: SalesforceDoor, sobject: str) -> SObject:
@@ -267,7 +271,7 @@ class LiveChecks:
 
     # ---------------------------------------------------------------- step 5
 
-    def write_back(self) -> Iterator[Finding]:
+    def write_back(self) -> Iterator[Found]:
         """The target fields of the flows that are enabled."""
         enabled = self._settings.flows.enabled
         wanted: list[Target] = []
@@ -287,7 +291,7 @@ class LiveChecks:
         except ConnectorError as error:
             yield from_error("write_back", text("書き戻し"), error)
 
-    def _target(self, client: SalesforceDoor, target: Target) -> Finding:
+    def _target(self, client: SalesforceDoor, target: Target) -> Found:
         described: SObject | None = None
         try:
             described = self._describe(client, target.sobject)
@@ -300,28 +304,6 @@ class LiveChecks:
         return _judged(
             f"write_back.{name}", Text(name), judged.status, judged.what, judged.code
         )
-
-    # ---------------------------------------------------------------- step 6
-
-    def all(self) -> Iterator[Finding]:
-        """Every check that the enabled flows need, in the wizard's order."""
-        yield from self.haihai()
-        yield from self.login()
-        usable = True
-        for finding in self.token():
-            usable = usable and finding.status != "fail"
-            yield finding
-        flows = self._settings.flows.enabled
-        rest: Iterable[Finding] = ()
-        if not usable:
-            why = text("連携トークンがないため調べられません")
-            yield skipped("customers.object", _OBJECT, why)
-            return
-        if "customers" in flows:
-            yield from self.customers()
-        if {"suppressions", "page-views"} & set(flows):
-            rest = self.write_back()
-        yield from rest
 
 
 def _rights(session: Session) -> Mapping[str, Any]:
@@ -344,7 +326,7 @@ def _rights(session: Session) -> Mapping[str, Any]:
     return rights
 
 
-def _bad_condition(error: ConnectorError) -> Finding:
+def _bad_condition(error: ConnectorError) -> Found:
     """A refused query told in the operator's terms: the condition is wrong."""
     refusal = refusal_of(error)
     if refusal is None or refusal.status != 400:
@@ -355,10 +337,10 @@ def _bad_condition(error: ConnectorError) -> Finding:
         message=lines[-1] if lines else refusal.code,
     )
     remedy = (text("対象条件の書き方を確認してください。"),)
-    return Finding("customers.audience", _AUDIENCE, "fail", what, "unknown", remedy)
+    return Found("customers.audience", _AUDIENCE, Status.FAIL, what, "unknown", remedy)
 
 
-def _judged(check: str, title: Text, status: Any, what: Text, code: str) -> Finding:
+def _judged(check: str, title: Text, status: Status, what: Text, code: str) -> Found:
     if code:
-        return trouble(check, title, what, code, status=status)
-    return Finding(check, title, status, what)
+        return trouble(check, title, what, code, status)
+    return Found(check, title, status, what)

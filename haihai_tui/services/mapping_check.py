@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from haihai_tui.errors import Text, text
-from haihai_tui.services.findings import Status
+from haihai_tui.services.checks.model import Status
 from haihai_tui.services.settings_schema import FieldMapping
 from haihai_tui.sync.mapping import LONGEST_VALUE
 from haihai_tui.sync.ports import Field, SObject
@@ -115,7 +115,7 @@ def check_row(
             row.salesforce,
             row.haihai,
             row.blank,
-            "fail",
+            Status.FAIL,
             text("項目が見つからないか、連携ユーザーから参照できません"),
             code="missing_field",
         )
@@ -138,14 +138,14 @@ def _judge(
 ) -> tuple[Status, Text, str]:
     if field.type in _COMPOUND:
         what = text("この型は送れません。個々の項目（例: 市区郡）を選んでください")
-        return "fail", what, "field_type_mismatch"
+        return Status.FAIL, what, "field_type_mismatch"
     if row.salesforce.count(".") > 1:
         what = text("親の項目は 1 段だけ送れます（例: Account.Name）")
-        return "fail", what, "missing_field"
+        return Status.FAIL, what, "missing_field"
     hidden = field.encrypted or field.type == "encryptedstring"
     if hidden and not sees_encrypted:
         what = text("暗号化された項目です。このままでは伏せ字が送られます")
-        return "fail", what, "no_encrypted_data_permission"
+        return Status.FAIL, what, "no_encrypted_data_permission"
     wrong = _not_in(encoding, field.picklist)
     if wrong:
         what = text(
@@ -153,17 +153,17 @@ def _judge(
             values="、".join(wrong[:_SHOWN_VALUES]),
             encoding=encoding,
         )
-        return "warn", what, "field_type_mismatch"
+        return Status.WARN, what, "field_type_mismatch"
     if field.length > LONGEST_VALUE:
         what = text(
             "{length} 文字まで入ります。{limit} 文字を超える顧客はエラーになります",
             length=field.length,
             limit=LONGEST_VALUE,
         )
-        return "warn", what, "field_too_short"
+        return Status.WARN, what, "field_too_short"
     if field.picklist and field.type in ("picklist", "combobox"):
-        return "ok", text("選択肢 {n} 個", n=len(field.picklist)), ""
-    return "ok", _NOTES.get(field.type, _FINE), ""
+        return Status.OK, text("選択肢 {n} 個", n=len(field.picklist)), ""
+    return Status.OK, _NOTES.get(field.type, _FINE), ""
 
 
 def _not_in(encoding: str, values: Sequence[str]) -> list[str]:
@@ -183,16 +183,16 @@ def check_address_field(
     field = find_field(name, described, parents)
     if field is None:
         what = text("{field} が見つからないか、参照できません", field=name)
-        return "fail", what, "missing_field"
+        return Status.FAIL, what, "missing_field"
     if field.type == "email":
-        return "ok", text("{field}（メール型）", field=name), ""
+        return Status.OK, text("{field}（メール型）", field=name), ""
     if field.type in ("string", "picklist", "textarea", "encryptedstring"):
         what = text(
             "{field} はメール型ではありません。形式の誤りはエラーになります", field=name
         )
-        return "warn", what, "field_type_mismatch"
+        return Status.WARN, what, "field_type_mismatch"
     what = text("{field} はメールアドレスを入れられる型ではありません", field=name)
-    return "fail", what, "field_type_mismatch"
+    return Status.FAIL, what, "field_type_mismatch"
 
 
 def unmapped(described: SObject, taken: Sequence[str]) -> tuple[Field, ...]:

@@ -11,15 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from haihai_tui.errors import Text, text
-from haihai_tui.services.findings import Status
+from haihai_tui.services.checks.model import Status
+from haihai_tui.services.checks.targets import (
+    LONGEST_URL,
+    MOMENTS,
+    NUMBERS,
+    STATE_WORDS,
+    STATES,
+    STATUS_WORDS,
+    TEXTS,
+)
 from haihai_tui.services.settings_schema import PageViewSettings, SuppressionSettings
 from haihai_tui.sync.ports import Field, SObject
-
-STATE_VALUES = ("配信可能", "配信停止", "配信禁止")
-"""What is written to the state field; the words of the service."""
-
-_TEXTS = ("string", "textarea", "combobox")
-_NUMBERS = ("double", "int", "long", "currency", "percent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Purpose:
 
     name: str
     label: Text
-    types: tuple[str, ...]
+    types: frozenset[str]
     metadata: Mapping[str, object]
     values: tuple[str, ...] = ()
     longest: int = 0
@@ -51,43 +54,43 @@ def _picklist(values: tuple[str, ...]) -> dict[str, object]:
 STATE = Purpose(
     "state",
     text("配信状態の項目"),
-    ("picklist", "boolean", *_TEXTS),
-    _metadata("Picklist", "配信状態", valueSet=_picklist(STATE_VALUES)),
-    STATE_VALUES,
-    max(map(len, STATE_VALUES)),
+    STATES,
+    _metadata("Picklist", "配信状態", valueSet=_picklist(STATE_WORDS)),
+    STATE_WORDS,
+    max(map(len, STATE_WORDS)),
 )
 CHANGED_AT = Purpose(
     "changed_at",
     text("配信停止日時の項目"),
-    ("datetime", "date"),
+    MOMENTS,
     _metadata("DateTime", "配信停止日時"),
 )
 STATUS = Purpose(
     "status",
     text("ステータス（エラー）の項目"),
-    ("picklist", *_TEXTS),
+    STATES - {"boolean"},
     _metadata("Text", "配配メール ステータス", length=20),
-    (),
+    STATUS_WORDS,
     3,
 )
 VIEWED_URL = Purpose(
     "url",
     text("最後に閲覧した URL の項目"),
-    ("url", *_TEXTS),
+    TEXTS - {"picklist", "email", "phone"},
     _metadata("Url", "最後に閲覧した URL"),
     section="1.2.9",
 )
 VIEWED_AT = Purpose(
     "viewed_at",
     text("最後に閲覧した日時の項目"),
-    ("datetime", "date"),
+    MOMENTS,
     _metadata("DateTime", "最後に閲覧した日時"),
     section="1.2.9",
 )
 VIEW_COUNT = Purpose(
     "count",
     text("閲覧回数の項目"),
-    _NUMBERS,
+    NUMBERS,
     _metadata("Number", "閲覧回数", precision=18, scale=0),
     section="1.2.9",
 )
@@ -144,7 +147,7 @@ def check_target(target: Target, described: SObject | None) -> TargetCheck:
     """Judge one target; `described` is None where the object itself is not seen."""
     if described is None:
         what = text("オブジェクト {object} を参照できません", object=target.sobject)
-        return TargetCheck(target, "fail", what, "missing_object")
+        return TargetCheck(target, Status.FAIL, what, "missing_object")
     field = described.fields.get(target.field.lower())
     if field is None:
         creatable = target.field.endswith("__c")
@@ -153,7 +156,7 @@ def check_target(target: Target, described: SObject | None) -> TargetCheck:
             if creatable
             else text("項目がないか、参照できません")
         )
-        return TargetCheck(target, "fail", what, "missing_field", creatable)
+        return TargetCheck(target, Status.FAIL, what, "missing_field", creatable)
     status, what, code = _judge(field, target.purpose)
     return TargetCheck(target, status, what, code)
 
@@ -161,27 +164,27 @@ def check_target(target: Target, described: SObject | None) -> TargetCheck:
 def _judge(field: Field, purpose: Purpose) -> tuple[Status, Text, str]:
     if not field.updateable:
         what = text("連携ユーザーに編集権限がありません")
-        return "fail", what, "no_edit_permission"
+        return Status.FAIL, what, "no_edit_permission"
     if field.type not in purpose.types:
         what = text("型 {type} には書き込めません", type=field.type)
-        return "fail", what, "field_type_mismatch"
+        return Status.FAIL, what, "field_type_mismatch"
     if field.type == "picklist" and field.restricted:
         missing = [value for value in purpose.values if value not in field.picklist]
         if missing:
             what = text("選択肢にありません: {values}", values="、".join(missing))
-            return "fail", what, "field_type_mismatch"
+            return Status.FAIL, what, "field_type_mismatch"
     if field.length and field.length < purpose.longest:
         what = text(
             "{length} 文字では足りません（{longest} 文字必要）",
             length=field.length,
             longest=purpose.longest,
         )
-        return "fail", what, "field_too_short"
+        return Status.FAIL, what, "field_too_short"
     if field.type == "boolean":
-        return "ok", text("停止と禁止を区別せず、チェックの有無で書きます"), ""
+        return Status.OK, text("停止と禁止を区別せず、チェックの有無で書きます"), ""
     if field.type == "date":
-        return "warn", text("日付だけが書かれ、時刻は失われます"), ""
-    if purpose is VIEWED_URL and field.length < 255:
+        return Status.WARN, text("日付だけが書かれ、時刻は失われます"), ""
+    if purpose is VIEWED_URL and field.length < LONGEST_URL:
         what = text("{length} 文字より長い URL があります", length=field.length)
-        return "warn", what, "field_too_short"
-    return "ok", text("書き込めます"), ""
+        return Status.WARN, what, "field_too_short"
+    return Status.OK, text("書き込めます"), ""

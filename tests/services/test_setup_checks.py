@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from haihai_tui.services.audience import campaign_condition, condition_of
+from haihai_tui.services.checks.targets import STATE_WORDS
 from haihai_tui.services.mapping_check import (
     check_address_field,
     check_row,
@@ -19,7 +20,6 @@ from haihai_tui.services.settings_schema import (
 from haihai_tui.services.target_check import (
     CHANGED_AT,
     STATE,
-    STATE_VALUES,
     VIEW_COUNT,
     VIEWED_URL,
     Purpose,
@@ -113,10 +113,10 @@ def _field(kind: str, **facts: object) -> Field:
 @pytest.mark.parametrize(
     ("purpose", "field", "status", "code"),
     [
-        (STATE, _field("picklist", picklist=STATE_VALUES, restricted=True), "ok", ""),
+        (STATE, _field("picklist", picklist=STATE_WORDS, restricted=True), "ok", ""),
         (
             STATE,
-            _field("picklist", picklist=STATE_VALUES[:2], restricted=True),
+            _field("picklist", picklist=STATE_WORDS[:2], restricted=True),
             "fail",
             "field_type_mismatch",
         ),
@@ -124,15 +124,15 @@ def _field(kind: str, **facts: object) -> Field:
         (STATE, _field("string"), "ok", ""),
         (STATE, _field("boolean", length=0), "ok", ""),
         (STATE, _field("string", length=3), "fail", "field_too_short"),
-        (STATE, _field("double"), "fail", "field_type_mismatch"),
+        (STATE, _field("date"), "fail", "field_type_mismatch"),
         (STATE, _field("string", updateable=False), "fail", "no_edit_permission"),
         (CHANGED_AT, _field("datetime", length=0), "ok", ""),
         (CHANGED_AT, _field("date", length=0), "warn", ""),
-        (CHANGED_AT, _field("string"), "fail", "field_type_mismatch"),
+        (CHANGED_AT, _field("double"), "fail", "field_type_mismatch"),
         (VIEWED_URL, _field("url"), "ok", ""),
         (VIEWED_URL, _field("string", length=80), "warn", "field_too_short"),
         (VIEW_COUNT, _field("double", length=0), "ok", ""),
-        (VIEW_COUNT, _field("string"), "fail", "field_type_mismatch"),
+        (VIEW_COUNT, _field("boolean"), "fail", "field_type_mismatch"),
     ],
 )
 def test_a_target_must_take_what_is_written(

@@ -16,7 +16,7 @@ from haihai_tui.services.salesforce.oauth_answers import parse_answer
 from haihai_tui.services.salesforce.tokens import Tokens, TokenStore
 
 
-class Stage(StrEnum):
+class Milestone(StrEnum):
     """The steps of an authorisation, each told when it is done (WAITING: begun)."""
 
     URL_MADE = "url_made"
@@ -27,7 +27,7 @@ class Stage(StrEnum):
     STORED = "stored"
 
 
-OnStage = Callable[[Stage], None]
+OnMilestone = Callable[[Milestone], None]
 Probe = Callable[[PendingAuthorisation], ConnectorError | None]
 
 
@@ -39,7 +39,7 @@ def authorise(
     paste: Paste | None = None,
     timeout: float = 600.0,
     cancelled: Callable[[], bool] | None = None,
-    on_stage: OnStage | None = None,
+    on_milestone: OnMilestone | None = None,
     probe: Probe | None = None,
     identify: Callable[[Tokens], None] | None = None,
 ) -> Tokens:
@@ -51,7 +51,7 @@ def authorise(
     given the new tokens before they are stored.  Raises AuthorisationNeeded or
     SettingsError, each with its cause.
     """
-    tell = on_stage or _silent
+    tell = on_milestone or _silent
     pending = oauth.start_authorisation()
     while True:
         kept: list[Tokens] = []
@@ -59,26 +59,26 @@ def authorise(
 
         def finish(answer: str, pending: PendingAuthorisation = pending) -> None:
             if "code" in parse_answer(answer):
-                tell(Stage.CODE_RECEIVED)
+                tell(Milestone.CODE_RECEIVED)
             plain = oauth.without_pkce(pending, answer)
             if plain is not None:
                 again.append(plain)  # noqa: B023 - read before the next round
                 return
             tokens = oauth.exchange(pending, answer)
-            tell(Stage.EXCHANGED)
+            tell(Milestone.EXCHANGED)
             if identify is not None:
                 identify(tokens)
-                tell(Stage.IDENTIFIED)
+                tell(Milestone.IDENTIFIED)
             keep(store, tokens)
-            tell(Stage.STORED)
+            tell(Milestone.STORED)
             kept.append(tokens)  # noqa: B023 - read before the next round
 
-        tell(Stage.URL_MADE)
+        tell(Milestone.URL_MADE)
         refused = probe(pending) if probe is not None else None
         if refused is not None:
             raise refused
         show(pending.url)
-        tell(Stage.WAITING)
+        tell(Milestone.WAITING)
         wait_for_callback(pending, paste, timeout, finish=finish, cancelled=cancelled)
         if kept:
             return kept[0]
@@ -98,5 +98,5 @@ def keep(store: TokenStore, tokens: Tokens) -> None:
         ) from error
 
 
-def _silent(stage: Stage) -> None:
+def _silent(stage: Milestone) -> None:
     """Nobody wants to know."""
