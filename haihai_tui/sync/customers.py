@@ -142,7 +142,7 @@ class CustomersPlanner:
         )
 
     def _new_draft(self) -> Draft:
-        return Draft(self.mapper, self._folder)
+        return Draft(self.mapper, self._folder, self._passed_over())
 
     def weight(self, plan: CustomersPlan) -> guard.Weight:
         total = plan.old.active if plan.old else 0
@@ -180,22 +180,37 @@ class CustomersPlanner:
             return None
 
     def _forced(self) -> Path:
-        """Ids to be tried again: open rejects and whoever waits for an answer."""
+        """Ids to be sent again whatever the snapshot says: the open rejects."""
+        rejected = self._services.state.open_rejects(FLOW)
+        ids = (one.encode() for one in rejected if len(one) == ID_WIDTH)
+        return self._write_ids("forced", sorted(ids))
+
+    def _read_again(self, forced: Path) -> Path:
+        """Ids to be read again: the rejects, and whoever a review is about."""
         state = self._services.state
-        waiting = {
-            candidate
-            for review in state.open_reviews(FLOW)
-            for candidate in review.candidates
-        }
-        path = self._folder / "forced"
-        rejected = (one for one in state.open_rejects(FLOW) if len(one) == ID_WIDTH)
+        about = [review.candidates for review in state.open_reviews(FLOW)]
+        about += [answer.candidates for answer in state.answers(FLOW)]
+        asked = {one.encode() for candidates in about for one in candidates}
+        return self._write_ids("again", heapq.merge(_ids(forced), sorted(asked)))
+
+    def _write_ids(self, name: str, ids: Iterable[bytes]) -> Path:
+        path = self._folder / name
         with path.open("wb") as out:
-            last = ""
-            for one in heapq.merge(sorted(rejected), sorted(waiting)):
+            last = b""
+            for one in ids:
                 if one != last:
-                    out.write(one.encode())
+                    out.write(one)
                 last = one
         return path
+
+    def _passed_over(self) -> set[tuple[bytes, bytes]]:
+        """(address key, Id) of those whom a person has decided against."""
+        return {
+            (bytes.fromhex(answer.key), one.encode())
+            for answer in self._services.state.answers(FLOW)
+            for one in answer.candidates
+            if one != answer.chosen
+        }
 
     def _must_read_all(self, old: Snapshot | None, forced: Path) -> bool:
         cursor = self._services.state.cursor(CURSOR)
@@ -307,13 +322,14 @@ class CustomersPlanner:
                 self._query.moved_since(since), self._folder
             )
             pages += self._watched(moved)
-        wanted = (one.decode() for one in _ids(forced))
+        again = self._read_again(forced)
+        wanted = (one.decode() for one in _ids(again))
         pages += extract_by_ids(
             self._services.salesforce, self._query, wanted, self._folder
         )
         records = sorted_by_id(records_of(pages), self._folder, "moved", repeats=True)
         asked = heapq.merge(
-            sorted(_scanned(scanned)), (one + b"-" for one in _ids(forced))
+            sorted(_scanned(scanned)), (one + b"-" for one in _ids(again))
         )
         _compare_some(records, asked, set(_ids(forced)), old, self._draft)
         for page in pages:

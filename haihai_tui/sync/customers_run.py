@@ -331,6 +331,7 @@ class CustomersRun:
             if complete:
                 transaction.set_cursor(CURSOR, plan.cursor)
                 transaction.resolve_rejects(FLOW, self._settled())
+                transaction.close_reviews(FLOW, self._answered_themselves())
                 transaction.put_reviews(services.run_id, self._reviews())
             transaction.put_rejects(services.run_id, plan.draft.rejects.read())
             transaction.put_pending(self._pending)
@@ -409,6 +410,12 @@ class CustomersRun:
                 if one.decode() not in again:
                     yield one.decode()
 
+    def _answered_themselves(self) -> list[str]:
+        """Open questions whose address only one record claims by now."""
+        held = {one.key.hex() for one in self._decisions.held.values()}
+        asked = self._services.state.open_reviews(FLOW)
+        return [review.key for review in asked if review.key not in held]
+
     def _reviews(self) -> Iterator[Review]:
         told: set[bytes] = set()
         for held in self._decisions.held.values():
@@ -438,7 +445,7 @@ class CustomersRun:
             updated=counts.updated + counts.moved - reduced(ADDRESS),
             excluded=counts.left + counts.deleted,
             held=len(self._decisions.held),
-            skipped=len(self._decisions.unknown),
+            skipped=len(self._decisions.unknown) + counts.passed_over,
             rejected=plan.draft.rejects.count,
             written=self.written,
             unconfirmed=self.unconfirmed,

@@ -7,7 +7,7 @@ mapped.  Everything found goes to spool files; only counters stay in memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -54,6 +54,7 @@ class Counts:
     deleted: int = 0
     blanked: int = 0
     problems: int = 0
+    passed_over: int = 0
 
 
 _COUNTER_BY_KIND = {
@@ -70,9 +71,17 @@ _COUNTER_BY_KIND = {
 class Draft:
     """Collects the changes of one run.  Ids must come in ascending order."""
 
-    def __init__(self, mapper: Mapper, folder: Path) -> None:
+    def __init__(
+        self,
+        mapper: Mapper,
+        folder: Path,
+        passed_over: Set[tuple[bytes, bytes]] = frozenset(),
+    ) -> None:
+        """`passed_over` holds (address key, Id) of those whom a person has decided
+        against: they do not get that address."""
         self.mapper = mapper
         self.counts = Counts()
+        self._passed_over = passed_over
         self.changes = ChangeWriter(folder / "changes")
         self.events = EventWriter(folder / "events")
         self.rejects = RejectSpool(folder / "rejects")
@@ -95,6 +104,11 @@ class Draft:
             self.counts.problems += 1
             self.rejects.write(record_id, row)
             return
+        if self._passed_over and self._is_passed_over(row.address, record_id):
+            self.counts.passed_over += 1
+            if line is not None:
+                self.departed(line, deleted=False)
+            return
         values = row.values.encode()
         if line is None:
             new = snapshot_line(record_id, digest, ACTIVE, values)
@@ -102,6 +116,15 @@ class Draft:
             self._write(Change(CREATE, record_id, None, new))
             return
         self._against(line, record_id, digest, row.address, row.values, forced)
+
+    def decided_against(self, line: bytes | None) -> bool:
+        """Whether a linked record's own address was given to another one."""
+        if line is None or not self._passed_over:
+            return False
+        return self._is_passed_over(line_address(line), line[:ID_WIDTH])
+
+    def _is_passed_over(self, address: str, record_id: bytes) -> bool:
+        return (address_key(address), record_id) in self._passed_over
 
     def _against(
         self,
@@ -166,7 +189,7 @@ class Draft:
             line[ID_WIDTH:FLAG_AT] == record_hash(record)
             and line[FLAG_AT : FLAG_AT + 1] == ACTIVE
         )
-        if same and not forced:
+        if same and not forced and not self.decided_against(line):
             self.counts.unchanged += 1
             return
         self.record(record_id, record, line, forced=forced)
@@ -269,6 +292,7 @@ def compare_all(
                     and known[flag] == ACTIVE
                     and force != record_id
                     and not read_anew
+                    and not draft.decided_against(known)
                 ):
                     counts.unchanged += 1
                     continue

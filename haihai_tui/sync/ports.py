@@ -281,6 +281,15 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """A person's answer to a review: `chosen` is one of the candidates, or "-"."""
+
+    key: str
+    chosen: str
+    candidates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PendingImport:
     """An import that was accepted, with no result yet.  `rows_file` names the kept
     list of Salesforce Ids in file order."""
@@ -315,6 +324,9 @@ class State(Protocol):
         """Records with an open reject, in ascending order, streamed."""
 
     def count_rejects(self, flow: str) -> int: ...
+    def answers(self, flow: str) -> Iterator[Answer]:
+        """What people have answered, in ascending order of `key`."""
+
     def open_reviews(self, flow: str) -> Iterator[Review]:
         """Reviews that nobody has answered yet, in ascending order of `key`."""
 

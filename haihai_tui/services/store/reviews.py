@@ -144,10 +144,9 @@ class Reviews:
         """Unanswered questions, in ascending order of `key`; read page by page."""
         return self._paged(flow, OPEN)
 
-    def decisions(self, flow: str) -> Iterator[tuple[str, str]]:
-        """(key, decision) of the answered questions, ascending by key."""
-        for row in self._paged(flow, ANSWERED):
-            yield row.key, row.decision or "-"
+    def answered(self, flow: str) -> Iterator[ReviewRow]:
+        """Answered questions, ascending by key."""
+        return self._paged(flow, ANSWERED)
 
     def counts(self) -> dict[str, int]:
         """Open reviews by flow."""

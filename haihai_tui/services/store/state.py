@@ -21,7 +21,7 @@ from haihai_tui.services.store.schema import cursors, pending_imports, snapshots
 from haihai_tui.services.store.times import Clock, stamp, utc_now
 
 if TYPE_CHECKING:
-    from haihai_tui.sync.ports import PendingImport, Reject, Review
+    from haihai_tui.sync.ports import Answer, PendingImport, Reject, Review
 
 _BATCH = 500
 
@@ -70,6 +70,14 @@ class ProfileState:
 
     def count_rejects(self, flow: str) -> int:
         return self.rejects.count(flow)
+
+    def answers(self, flow: str) -> Iterator[Answer]:
+        """What people have answered, ascending by key."""
+        # Deferred: `--status` need not load the sync.
+        from haihai_tui.sync.ports import Answer
+
+        for row in self.reviews.answered(flow):
+            yield Answer(row.key, row.decision or "-", row.candidates)
 
     def open_reviews(self, flow: str) -> Iterator[Review]:
         # Deferred: `--status` must not load the sync, and it opens this module too.
