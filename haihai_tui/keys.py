@@ -133,7 +133,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "run.stop",
         "f7",
-        text("中断"),
+        text("中断する"),
         text("処理中の一括分を終えてから止めます。次の実行が続きから再開します"),
         "stop",
         ("run",),
@@ -266,6 +266,41 @@ ACTIONS: tuple[Action, ...] = (
         ("troubleshoot",),
     ),
     # ---------------------------------------------------------------- admin
+    Action(
+        "admin.go",
+        "f5",
+        text("実行"),
+        text("利用者の追加、ログの再読み込み、プロファイルの切替を行います"),
+        "go",
+        ("admin",),
+    ),
+    Action(
+        "admin.operators",
+        "f3",
+        text("利用者"),
+        text("利用者と役割の一覧です"),
+        "operators",
+        ("admin",),
+        shown=False,
+    ),
+    Action(
+        "admin.audit",
+        "f4",
+        text("監査ログ"),
+        text("誰がいつ何をしたかの記録です"),
+        "audit",
+        ("admin",),
+        shown=False,
+    ),
+    Action(
+        "admin.profiles",
+        "f6",
+        text("プロファイル"),
+        text("プロファイルの一覧、切替、書き出し、取り込みです"),
+        "profiles",
+        ("admin",),
+        shown=False,
+    ),
     # ----------------------------------------------------------- everywhere
     Action(
         "help",
