@@ -560,3 +560,89 @@ def test_10_a_question_closes_itself_when_only_one_is_left(synced: Stage) -> Non
     synced.update(first, Email="other@example.com")
     assert synced.run().code == 0
     assert not synced.difference()
+
+
+# ------------------------------------------------------ results of imports, faults
+
+
+def test_a_result_that_the_service_does_not_tell_is_called_unconfirmed(
+    stage: Stage,
+) -> None:
+    stage.haihai_control("switches", {"result_api": False}, "PUT")
+    run = stage.run("customers")
+    assert run.code == 0, run.err
+    assert run.numbers("customers", "written", "unconfirmed") == (100, 100)
+    assert any(event["event"] == "not_confirmed" for event in run.events)
+
+
+def test_a_result_that_comes_late_is_asked_for_by_the_next_run(stage: Stage) -> None:
+    stage.set("haihai.result_wait_s=0.5")
+    stage.haihai_control("switches", {"import_hold": True, "import_fail": 1}, "PUT")
+    first = stage.run("customers")
+    assert first.code == 0, first.err
+    assert first.numbers("customers", "unconfirmed") == (100,)
+    stage.set("haihai.result_wait_s=20")
+    stage.haihai_control("switches", {"import_hold": False}, "PUT")
+    stage.world.haihai.queue.drain(10)
+    assert stage.run("customers").code == 0
+    assert not stage.difference()
+
+
+def test_views_from_an_exported_file_count_once(synced: Stage, tmp_path: Path) -> None:
+    one, address = contact(synced)
+    views = tmp_path / "views.csv"
+    rows = [
+        f"{address},https://example.com/{page},2026/11/20 10:0{page}:00"
+        for page in range(3)
+    ]
+    header = "メールアドレス,URL,日時"
+    views.write_text("\r\n".join([header, *rows]) + "\r\n", "utf-8")
+    for _ in range(2):
+        run = synced.run("page-views", "--from-file", str(views))
+        assert run.code == 0, run.err
+    assert field(synced, one, "HaihaiViewCount__c") == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"match": "GET /services/data/.*/query", "do": "status:503"},
+        {"match": "GET /services/data/.*/query", "do": "reset"},
+        {"match": "GET /services/data/.*/query", "do": "truncate:100"},
+        {"match": "GET /services/data/.*/query", "do": "error:INVALID_SESSION_ID"},
+        {"match": "PATCH /services/data/.*/composite", "do": "lose_reply"},
+    ],
+    ids=lambda fault: str(fault["do"]),
+)
+def test_a_passing_fault_of_salesforce_changes_nothing(
+    synced: Stage, fault: dict[str, str]
+) -> None:
+    one, _ = contact(synced)
+    synced.update(one, LastName="変更")
+    other, address = contact(synced, 1)
+    synced.stop(address)
+    synced.salesforce_control("faults", [{**fault, "times": 1}])
+    assert synced.run().code == 0
+    assert not synced.difference()
+    assert field(synced, other, "HaihaiState__c") == "配信停止"
+
+
+@pytest.mark.parametrize("do", ["status:503", "reset", "lose_reply", "truncate:3"])
+def test_a_passing_fault_of_haihai_mail_changes_nothing(stage: Stage, do: str) -> None:
+    fault = {"match": "POST .*ScheduleCsvImport", "times": 1, "do": do}
+    stage.haihai_control("faults", [fault])
+    run = stage.run()
+    assert run.code == 0, run.err
+    assert not stage.difference()
+    assert len(stage.customers()) == 100
+
+
+def test_a_lasting_fault_ends_with_3_and_keeps_the_cursor(synced: Stage) -> None:
+    one, _ = contact(synced)
+    synced.update(one, LastName="変更")
+    fault = {"match": "POST .*ScheduleCsvImport", "times": None, "do": "reset"}
+    synced.haihai_control("faults", [fault])
+    assert synced.run("customers").code == 3
+    synced.haihai_control("faults", [])
+    assert synced.run("customers").code == 0
+    assert not synced.difference()
