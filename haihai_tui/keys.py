@@ -37,12 +37,20 @@ class Action:
     @property
     def key_shown(self) -> str:
         """The first key as people write it: `Ctrl+Q`, `F5`, `PageUp`."""
-        first = self.keys.split(",")[0]
-        parts = first.split("+")
-        shown = [_KEY_NAMES.get(part, part) for part in parts]
-        if len(shown) > 1:
-            shown[-1] = shown[-1].upper() if len(parts[-1]) == 1 else shown[-1]
-        return "+".join(shown)
+        return _shown(self.keys.split(",")[0])
+
+    @property
+    def keys_shown(self) -> str:
+        """All keys as people write them."""
+        return " ".join(_shown(key) for key in self.keys.split(","))
+
+
+def _shown(key: str) -> str:
+    parts = key.split("+")
+    names = [_KEY_NAMES.get(part, part) for part in parts]
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        names[-1] = names[-1].upper()
+    return "+".join(names)
 
 
 _KEY_NAMES = {
@@ -75,6 +83,15 @@ ACTIONS: tuple[Action, ...] = (
         text("利用者名とパスワードを確かめます"),
         "submit",
         ("login",),
+    ),
+    # ----------------------------------------------------------------- lock
+    Action(
+        "lock.submit",
+        "f5",
+        text("ロックを解除"),
+        text("パスワードを確かめて元の画面に戻ります"),
+        "submit",
+        ("lock",),
     ),
     # ------------------------------------------------------------ first_run
     Action(
@@ -111,8 +128,80 @@ ACTIONS: tuple[Action, ...] = (
         "reload",
         ("home",),
     ),
+    *(
+        Action(
+            f"home.menu{number}",
+            str(number % 10),
+            text("メニュー {n}", n=number % 10),
+            text("メニューの {n} 番の画面を開きます", n=number % 10),
+            f"menu({number})",
+            ("home",),
+            shown=False,
+        )
+        for number in range(1, 11)
+    ),
+    Action(
+        "home.next",
+        "down,right",
+        text("次の項目"),
+        text("次のボタンに移ります"),
+        "app.focus_next",
+        ("home",),
+        shown=False,
+    ),
+    Action(
+        "home.previous",
+        "up,left",
+        text("前の項目"),
+        text("前のボタンに移ります"),
+        "app.focus_previous",
+        ("home",),
+        shown=False,
+    ),
     # ------------------------------------------------------------- settings
     # ------------------------------------------------------------ authorise
+    Action(
+        "authorise.begin",
+        "f5",
+        text("開始"),
+        text("認可を最初から始めます。失敗した後のやり直しもこのキーです"),
+        "begin",
+        ("authorise",),
+    ),
+    Action(
+        "authorise.copy",
+        "f6",
+        text("URL をコピー"),
+        text("認可 URL を端末のクリップボードに送ります (OSC 52)"),
+        "copy",
+        ("authorise", "authorise_url"),
+    ),
+    Action(
+        "authorise.code",
+        "f7",
+        text("QR コード"),
+        text("認可 URL の全体と QR コードを表示します"),
+        "code",
+        ("authorise",),
+    ),
+    Action(
+        "authorise.smaller",
+        "f7",
+        text("大きさ"),
+        text(
+            "QR コードを半分の大きさにします。全角幅で描く端末では崩れることがあります"
+        ),
+        "smaller",
+        ("authorise_url",),
+    ),
+    Action(
+        "authorise.stop",
+        "f8",
+        text("中止"),
+        text("応答を待つのをやめます"),
+        "stop",
+        ("authorise",),
+    ),
     # ------------------------------------------------------------------ run
     Action(
         "run.start",
@@ -144,6 +233,14 @@ ACTIONS: tuple[Action, ...] = (
         text("計画を開く"),
         text("表示中の実行の変更内容を 1 件ずつ確かめます"),
         "show_plan",
+        ("run",),
+    ),
+    Action(
+        "run.rejects",
+        "f4",
+        text("エラー"),
+        text("書き込めなかったレコードの一覧を開きます"),
+        "show_rejects",
         ("run",),
     ),
     Action(
@@ -326,6 +423,14 @@ ACTIONS: tuple[Action, ...] = (
         text("ログアウト"),
         text("ログイン画面に戻ります。実行中の連携は続きます"),
         "app.logout",
+    ),
+    Action(
+        "lock",
+        "f12",
+        text("ロック"),
+        text("席を離れる間、画面をロックします"),
+        "app.lock",
+        shown=False,
     ),
     Action(
         "language",
