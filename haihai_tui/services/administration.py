@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from haihai_tui.errors import ConnectorError, SettingsError, text
 from haihai_tui.services.operators import Operators
@@ -160,3 +161,39 @@ class Administration:
             # A broken profile is being mended: the console's own database will do.
             return self._database
         return open_database(self._home, url) if url else self._database
+
+
+class Console(Protocol):
+    """The part of the console's context that a change of profile touches."""
+
+    home: Home
+    profile: str
+
+    def close(self) -> None: ...
+
+
+def switch_profile(console: Console, name: str, *, is_busy: bool) -> bool:
+    """Work on another profile; returns whether whoever is signed in stays so.
+
+    Operators live in the state database: where the other profile has one of its
+    own, they have to sign in there.  `is_busy`: a run of this console is under way,
+    and then it is refused.
+    """
+    if is_busy:
+        raise SettingsError(
+            text("この画面から始めた連携を実行中です。"),
+            text("終わってからプロファイルを切り替えてください。"),
+        )
+    before = _store_of(console.home, console.profile)
+    after = load_profile(console.home, name).store.url
+    console.profile = name
+    if before != after:
+        console.close()
+    return before == after
+
+
+def _store_of(home: Home, name: str) -> str:
+    try:
+        return load_profile(home, name).store.url
+    except ConnectorError:
+        return ""

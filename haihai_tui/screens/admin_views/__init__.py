@@ -1,0 +1,1 @@
+"""The views of 管理: operators, audit log, profiles."""
