@@ -7,6 +7,10 @@ from datetime import UTC, datetime
 from haihai_tui.sync.mapping import JST
 from haihai_tui.sync.ports import Field
 
+TEXT_TYPES = frozenset(("string", "textarea"))
+MOMENT_TYPES = frozenset(("datetime", "date", *TEXT_TYPES))
+"""Field types that can take a text, and a point in time."""
+
 
 def to_the_second(moment: str) -> str:
     if not moment:

@@ -17,7 +17,13 @@ from typing import IO
 from haihai_tui.sync import guard
 from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
 from haihai_tui.sync.config import PageViewsConfig
-from haihai_tui.sync.moments import field_moment, normal_moment, to_the_second
+from haihai_tui.sync.moments import (
+    MOMENT_TYPES,
+    TEXT_TYPES,
+    field_moment,
+    normal_moment,
+    to_the_second,
+)
 from haihai_tui.sync.ports import Field, Transaction, View
 from haihai_tui.sync.reading import literal, parse_moment
 from haihai_tui.sync.services import Services
@@ -69,6 +75,17 @@ class PageViews(Source):
         config = self._config
         names = (config.url_field, config.viewed_at_field, config.count_field)
         return tuple(name for name in names if name)
+
+    def types_for(self, field_name: str) -> frozenset[str]:
+        if field_name == self._config.viewed_at_field:
+            return MOMENT_TYPES
+        if field_name == self._config.count_field:
+            return frozenset(("double", "int", "long", "currency", *TEXT_TYPES))
+        return frozenset(("url", *TEXT_TYPES))
+
+    @property
+    def had_ledger(self) -> bool:
+        return self._whole
 
     # ----------------------------------------------------------------- reading
 

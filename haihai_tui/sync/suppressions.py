@@ -18,7 +18,13 @@ from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.mapping import Problem
 from haihai_tui.sync.matching import SILENT, STATE_CODES
-from haihai_tui.sync.moments import field_moment, normal_moment, to_the_second
+from haihai_tui.sync.moments import (
+    MOMENT_TYPES,
+    TEXT_TYPES,
+    field_moment,
+    normal_moment,
+    to_the_second,
+)
 from haihai_tui.sync.ports import Field, Member, Transaction
 from haihai_tui.sync.services import Services
 from haihai_tui.sync.suppression_ledger import (
@@ -55,6 +61,7 @@ class Suppressions(Source):
         self._from_file = members_from_file
         self._next = services.next_table(LEDGER)
         self._ledger: FixedTable | None = None
+        self._had = 0
         self._superseded: Path | None = None
 
     @property
@@ -66,6 +73,17 @@ class Suppressions(Source):
         config = self._config
         names = (config.state_field, config.changed_at_field, config.status_field)
         return tuple(name for name in names if name)
+
+    def types_for(self, field_name: str) -> frozenset[str]:
+        if field_name == self._config.changed_at_field:
+            return MOMENT_TYPES
+        return frozenset(("picklist", "multipicklist", "combobox", *TEXT_TYPES)) | (
+            {"boolean"} if field_name == self._config.state_field else set()
+        )
+
+    @property
+    def had_ledger(self) -> bool:
+        return self._had > 0
 
     # ----------------------------------------------------------------- reading
 

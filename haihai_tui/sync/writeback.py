@@ -103,6 +103,15 @@ class Source(ABC):
         """The configured target fields, the empty ones left out."""
 
     @abstractmethod
+    def types_for(self, field_name: str) -> frozenset[str]:
+        """The field types that can take what this source writes there."""
+
+    @property
+    @abstractmethod
+    def had_ledger(self) -> bool:
+        """Whether earlier runs have kept anything; known after `collect`."""
+
+    @abstractmethod
     def collect(self, changed: IO[bytes]) -> None:
         """Read the service, build the next ledger, write changed addresses.
 
@@ -165,6 +174,7 @@ class WriteBack:
         self._source = source
         self._folder = source.folder
         self._set_aside = 0
+        self._signatures: dict[str, str] = {}
         self.written = 0
         self._refused: list[str] = []
 
@@ -205,38 +215,39 @@ class WriteBack:
             linked = name == customers.sobject
             address_field = customers.address_field if linked else "Email"
             fields = tuple(self._usable(described))
+            self._signatures[name] = ",".join(field.name for field in fields)
             if fields and described.fields.get(address_field.lower()):
                 yield Target(described, address_field, fields, linked)
 
     def _usable(self, described: SObject) -> Iterator[Field]:
         for name in self._source.field_names:
             found = described.fields.get(name.lower())
-            if found is not None and found.updateable:
+            cause = _unusable(found, self._source.types_for(name))
+            if cause is None and found is not None:
                 yield found
                 continue
             self._set_aside += 1
-            self._tell_unusable(described, name, seen=found is not None)
+            self._tell_unusable(described, name, cause or "missing_field")
 
-    def _tell_unusable(self, described: SObject, name: str, *, seen: bool) -> None:
-        wording = (
-            text(
-                "{sobject}.{field} を編集する権限がないため、この項目には書き戻せ"
-                "ません。連携ユーザーに編集権限を付与してください。",
-                sobject=described.name,
-                field=name,
-            )
-            if seen
-            else text(
-                "{sobject}.{field} が見つからないため、この項目には書き戻せません。"
-                "項目の作成、または参照権限の付与が必要です。",
-                sobject=described.name,
-                field=name,
-            )
+    def _tell_unusable(self, described: SObject, name: str, cause: str) -> None:
+        wording = text(
+            "{sobject}.{field} には書き戻せません: {why}",
+            sobject=described.name,
+            field=name,
+            why=_WHY_UNUSABLE[cause],
         )
-        cause = "no_edit_permission" if seen else "missing_field"
         data = {"object": described.name, "field": name, "cause": cause}
         event = Event("field_set_aside", self._source.flow, wording, "warning", data)
         self._services.listener(event)
+
+    def _must_read_all(self, target: Target) -> bool:
+        """Whether other fields are written than in the last run: one that came back,
+        a new object.  Then every address of the ledger is looked up again."""
+        before = self._services.state.cursor(self._signature_name(target.name))
+        return self._source.had_ledger and before != self._signatures[target.name]
+
+    def _signature_name(self, sobject: str) -> str:
+        return f"{self._source.flow}.{sobject}.fields"
 
     def _cursor_name(self, target: Target) -> str:
         return f"{self._source.flow}.{target.name}"
@@ -287,9 +298,11 @@ class WriteBack:
                 last = head
 
     def _look_up(self, target: Target, changed: Path, out: IO[bytes]) -> None:
-        if self._source.changed == 0:
+        if self._must_read_all(target):
+            self._look_up_all(target, None, out)
+        elif self._source.changed == 0:
             return
-        if self._source.changed <= LOOK_UP_LIMIT:
+        elif self._source.changed <= LOOK_UP_LIMIT:
             self._look_up_by_name(target, changed, out)
         else:
             self._look_up_all(target, changed, out)
@@ -331,10 +344,15 @@ class WriteBack:
             self._services.pacer.check()
             _spool(record, target, out, linked=ids, asked=asked)
 
-    def _look_up_all(self, target: Target, changed: Path, out: IO[bytes]) -> None:
-        few = self._source.changed <= FILTER_LIMIT
-        keys = {key for key, _ in _changed_lines(changed)} if few else None
-        linked = self._linked_ids(target, changed) if few else {}
+    def _look_up_all(
+        self, target: Target, changed: Path | None, out: IO[bytes]
+    ) -> None:
+        """Read all records; keep those of `changed` addresses (None: of any)."""
+        keys: set[str] | None = None
+        linked: dict[str, bytes] = {}
+        if changed is not None and self._source.changed <= FILTER_LIMIT:
+            keys = {key for key, _ in _changed_lines(changed)}
+            linked = self._linked_ids(target, changed)
         extract = self._services.salesforce.extract(
             target.select(), self._folder, expect_many=True
         )
@@ -468,6 +486,8 @@ class WriteBack:
         with self._services.state.transaction() as transaction:
             for name, cursor in self._plan.cursors.items():
                 transaction.set_cursor(name, cursor)
+            for sobject, signature in self._signatures.items():
+                transaction.set_cursor(self._signature_name(sobject), signature)
             transaction.resolve_rejects(self._source.flow, settled)
             transaction.put_rejects(run_id, self._plan.rejects.read(self._source.flow))
             self._source.keep(transaction)
@@ -487,6 +507,28 @@ class WriteBack:
             set_aside=plan.set_aside,
             cursor=min(plan.cursors.values(), default=None),
         )
+
+
+_WHY_UNUSABLE: dict[str, Text] = {
+    "missing_field": text(
+        "項目が見つかりません。項目の作成、または参照権限の付与が必要です。"
+    ),
+    "no_edit_permission": text(
+        "編集する権限がありません。連携ユーザーに編集権限を付与してください。"
+    ),
+    "field_type_mismatch": text(
+        "項目の型が合いません。型を戻すか、別の項目を指定してください。"
+    ),
+}
+
+
+def _unusable(field: Field | None, types: frozenset[str]) -> str | None:
+    """The cause's code where a field cannot be written, else None."""
+    if field is None:
+        return "missing_field"
+    if not field.updateable:
+        return "no_edit_permission"
+    return None if field.type in types else "field_type_mismatch"
 
 
 def refused_by_salesforce(failure: RowFailure) -> Problem:

@@ -646,3 +646,48 @@ def test_a_lasting_fault_ends_with_3_and_keeps_the_cursor(synced: Stage) -> None
     synced.haihai_control("faults", [])
     assert synced.run("customers").code == 0
     assert not synced.difference()
+
+
+# --------------------------------------------- 13, write-back fields that come and go
+
+
+def test_13_a_stop_is_written_once_the_field_can_be_edited_again(
+    synced: Stage,
+) -> None:
+    one, address = contact(synced)
+    names = ["Contact.HaihaiState__c", "Contact.HaihaiStateAt__c"]
+    synced.salesforce_control("switches", {"readonly_fields": names}, "PUT")
+    synced.stop(address)
+    broken = synced.run("suppressions")
+    assert broken.code == 1
+    synced.salesforce_control("switches", {"readonly_fields": []}, "PUT")
+    assert synced.run("suppressions").code == 0
+    assert field(synced, one, "HaihaiState__c") == "配信停止"
+
+
+def test_13_an_object_that_is_added_later_gets_the_earlier_stops(
+    synced: Stage,
+) -> None:
+    _, address = contact(synced)
+    lead = synced.create("Lead", LastName="見込", Company="例", Email=address)
+    synced.set('suppressions.objects=["Contact"]')
+    synced.stop(address)
+    assert synced.run("suppressions").code == 0
+    synced.set('suppressions.objects=["Contact", "Lead"]')
+    assert synced.run("suppressions").code == 0
+    assert field(synced, lead, "HaihaiState__c") == "配信停止"
+
+
+def test_13_a_field_of_the_wrong_type_is_set_aside(synced: Stage) -> None:
+    one, address = contact(synced)
+    synced.set('suppressions.changed_at_field="HaihaiViewCount__c"')
+    synced.stop(address)
+    run = synced.run("suppressions")
+    assert run.code == 1
+    assert field(synced, one, "HaihaiState__c") == "配信停止"
+    (told,) = {
+        event["data"]["cause"]
+        for event in run.events
+        if event["event"] == "field_set_aside"
+    }
+    assert told == "field_type_mismatch"
