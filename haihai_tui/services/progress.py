@@ -14,6 +14,7 @@ from typing import Any, Literal
 from haihai_tui.errors import Text, text
 from haihai_tui.services.store.events import StoredEvent
 from haihai_tui.services.store.times import moment_of
+from haihai_tui.services.usage import Usage
 
 WINDOW_S = 20.0
 """The rate is that of the last seconds, so that a slow start does not blur it."""
@@ -97,24 +98,12 @@ class FlowProgress:
             self._seen.popleft()
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetUse:
-    """As `services.usage.Usage`, last told in this run."""
-
-    service: str
-    api: str
-    used: int
-    limit: int
-    spent: int
-    allowed: int
-
-
 class RunProgress:
     """The picture of one run; `flows` in the order in which they are carried out."""
 
     def __init__(self, flows: Iterable[str] = ()) -> None:
         self.flows = {flow: FlowProgress(flow) for flow in flows}
-        self.budgets: dict[tuple[str, str], BudgetUse] = {}
+        self.budgets: dict[tuple[str, str], Usage] = {}
         self.summary: Mapping[str, Any] | None = None
         self.failure: Text | None = None
         self.remedy: Text | None = None
@@ -170,7 +159,7 @@ class RunProgress:
         self.remedy = self.remedy or event.text
 
     def _on_api_usage(self, event: StoredEvent) -> None:
-        use = BudgetUse(**{name: event.data[name] for name in BudgetUse.__slots__})
+        use = Usage(**{name: event.data[name] for name in Usage.__slots__})
         self.budgets[use.service, use.api] = use
 
     def _on_run_done(self, event: StoredEvent) -> None:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from haihai_tui.errors import text
+from haihai_tui.services.settings_schema import Settings
+from haihai_tui.services.store.budgets import Budgets
+from haihai_tui.services.store.database import Database
+from haihai_tui.services.store.facts import Facts
 from haihai_tui.sync.events import Event
+from haihai_tui.sync.mapping import JST
 
 INTERVAL_S = 1.0
 NAMES = {"salesforce": "Salesforce", "haihai": "配配メール"}
@@ -30,6 +36,27 @@ class Usage:
     limit: int
     spent: int
     allowed: int
+
+
+def known_usage(database: Database, settings: Settings, now: datetime) -> list[Usage]:
+    """What is known before a run: the org's figures as last told, and what we
+    called HaiHai Mail today, the API that is nearest to its limit last."""
+    found = []
+    facts = Facts(database, settings.profile)
+    used, limit = facts.get("salesforce.api_used"), facts.get("salesforce.api_max")
+    if used is not None and limit is not None:
+        allowed = round(settings.budget.salesforce_share * int(limit))
+        found.append(Usage("salesforce", "", int(used), int(limit), 0, allowed))
+    today = now.astimezone(JST).strftime("%Y-%m-%d")
+    most = settings.budget.haihai_calls
+    calls = [
+        row
+        for row in Budgets(database, settings.profile).recent(days=1)
+        if row.service == "haihai" and row.day == today
+    ]
+    for row in sorted(calls, key=lambda row: row.calls):
+        found.append(Usage("haihai", row.api, row.calls, most, row.calls, most))
+    return found
 
 
 class UsageTeller:
