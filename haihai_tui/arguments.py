@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from haihai_tui import __version__
 
 FLOWS = ("customers", "suppressions", "page-views")
+CUSTOMERS = 1000
+
+_RUN = ("plan", "full", "from_file", "confirm")
+_SERVED = ("customers", "seed", "salesforce_port", "haihai_port", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,20 @@ _MODES = (
 )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong with a command line in the operator's language."""
+
+    arguments: Sequence[str] = ()
+
+    def error(self, message: str) -> NoReturn:
+        # Deferred: only a wrong command line needs words other than the help's.
+        from haihai_tui.headless.usage import report
+
+        self.exit(report(message, self.arguments))
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
         prog="haihai-tui",
         description="配配メールと Salesforce の連携コンソール / "
         "Keeps HaiHai Mail and Salesforce in step.",
@@ -142,33 +159,60 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--confirm", metavar="RUN_ID", help="安全停止の確認 / confirm a halted run"
     )
-    group = parser.add_argument_group("--sandbox, --demo, --add-operator")
-    group.add_argument("--write-profile", action="store_true")
-    group.add_argument("--customers", type=_count, default=1000, metavar="N")
-    group.add_argument("--seed", type=int, default=1, metavar="S")
-    group.add_argument("--salesforce-port", type=_port, default=0, metavar="P")
-    group.add_argument("--haihai-port", type=_port, default=0, metavar="P")
-    group.add_argument("--state", type=Path, metavar="DIR")
-    group.add_argument("--role", choices=("viewer", "operator", "administrator"))
+    group = parser.add_argument_group("--sandbox, --demo")
+    group.add_argument(
+        "--write-profile",
+        action="store_true",
+        help="接続済みのプロファイルを作る (--sandbox) / write a ready profile",
+    )
+    group.add_argument(
+        "--customers",
+        type=_within(20_000_000),
+        metavar="N",
+        help=f"顧客の数 / customers (default: {CUSTOMERS:,})",
+    )
+    group.add_argument(
+        "--seed", type=_whole, metavar="S", help="乱数の種 / seed (default: 1)"
+    )
+    for service in ("salesforce", "haihai"):
+        group.add_argument(
+            f"--{service}-port",
+            type=_within(65535),
+            metavar="P",
+            help="ポート番号 / port (default: any free one)",
+        )
+    group.add_argument(
+        "--state", type=Path, metavar="DIR", help="データの保存先 / keeps the data"
+    )
+    group = parser.add_argument_group("--add-operator")
+    group.add_argument(
+        "--role",
+        choices=("viewer", "operator", "administrator"),
+        help="権限 / role (default: operator; the first one: administrator)",
+    )
 
 
-def _count(written: str) -> int:
-    number = int(written)
-    if not 0 <= number <= 20_000_000:
-        raise argparse.ArgumentTypeError("0 … 20,000,000")
-    return number
+def _whole(written: str) -> int:
+    try:
+        return int(written)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid int value: {written!r}") from None
 
 
-def _port(written: str) -> int:
-    number = int(written)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError("0 … 65535")
+def _within(most: int) -> Callable[[str], int]:
+    def number(written: str) -> int:
+        found = _whole(written)
+        if not 0 <= found <= most:
+            raise argparse.ArgumentTypeError(f"not within 0 and {most}: {written!r}")
+        return found
+
     return number
 
 
 def parse(argv: Sequence[str]) -> Arguments:
     """Parse, or end the process with exit code 2 and a message on stderr."""
     parser = _parser()
+    parser.arguments = argv
     found = parser.parse_args(argv)
     mode = next((name for name in _MODES if _chosen(getattr(found, name))), "")
     flows = tuple(dict.fromkeys(found.run_sync or ()))
@@ -188,10 +232,10 @@ def parse(argv: Sequence[str]) -> Arguments:
         from_file=found.from_file,
         confirm=found.confirm,
         write_profile=found.write_profile,
-        customers=found.customers,
-        seed=found.seed,
-        salesforce_port=found.salesforce_port,
-        haihai_port=found.haihai_port,
+        customers=CUSTOMERS if found.customers is None else found.customers,
+        seed=1 if found.seed is None else found.seed,
+        salesforce_port=found.salesforce_port or 0,
+        haihai_port=found.haihai_port or 0,
         state=found.state,
         role=found.role,
     )
@@ -209,11 +253,33 @@ def _check(
 ) -> None:
     for flow in flows:
         if flow not in FLOWS:
-            parser.error(f"--run-sync: {flow!r}: {', '.join(FLOWS)}")
-    for option in ("plan", "full", "from_file", "confirm"):
-        if getattr(found, option) and mode != "run_sync":
-            parser.error(f"--{option.replace('_', '-')}: --run-sync")
+            choices = ", ".join(repr(each) for each in FLOWS)
+            parser.error(
+                f"argument --run-sync: invalid choice: {flow!r} (choose from {choices})"
+            )
+    _belongs(parser, found, _RUN, "--run-sync", mode == "run_sync")
+    served = mode == "sandbox" or found.demo
+    _belongs(parser, found, _SERVED, "--sandbox, --demo", served)
+    _belongs(parser, found, ("write_profile",), "--sandbox", mode == "sandbox")
+    _belongs(parser, found, ("role",), "--add-operator", mode == "add_operator")
     if found.from_file and flows not in (("suppressions",), ("page-views",)):
-        parser.error("--from-file: --run-sync suppressions | page-views")
+        parser.error(
+            "argument --from-file: belongs to "
+            "--run-sync suppressions, --run-sync page-views"
+        )
     if found.plan and found.confirm:
-        parser.error("--plan, --confirm")
+        parser.error("argument --confirm: not allowed with argument --plan")
+
+
+def _belongs(
+    parser: argparse.ArgumentParser,
+    found: argparse.Namespace,
+    options: Sequence[str],
+    modes: str,
+    given: bool,
+) -> None:
+    """Refuse an option without the mode that it belongs to."""
+    for option in options:
+        if not given and _chosen(getattr(found, option)):
+            name = option.replace("_", "-")
+            parser.error(f"argument --{name}: belongs to {modes}")

@@ -8,7 +8,12 @@ terminal.  `output` is the only writer of the two streams.
 from __future__ import annotations
 
 import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from types import FrameType
 
 from haihai_tui.arguments import Arguments
 from haihai_tui.errors import ConnectorError, ExitCode, exit_code_for
@@ -31,31 +36,64 @@ _MODULES = {
 }
 
 
+FrontEnd = Callable[[Arguments, Output], ExitCode]
+
+
+class _Terminated(BaseException):
+    """SIGTERM: what is open is closed on the way out, like after Ctrl-C."""
+
+
 def run(arguments: Arguments) -> int:
     """Run one mode; the process's exit code."""
+    return guarded(arguments, _run)
+
+
+def guarded(arguments: Arguments, front_end: FrontEnd) -> int:
+    """Run a front end; what goes wrong becomes a message and an exit code."""
     # Everything made here belongs to its user alone.
     os.umask(0o077)
     language = choose_language(arguments.lang, os.environ)
     output = Output(Catalogue(language), as_json=arguments.json)
+    code = _outcome(arguments, output, front_end)
+    if code is ExitCode.OK and output.undelivered:
+        return int(ExitCode.USAGE)
+    return int(code)
+
+
+def _outcome(arguments: Arguments, output: Output, front_end: FrontEnd) -> ExitCode:
     try:
-        return int(_run(arguments, output))
+        with _termination():
+            return front_end(arguments, output)
     except ConnectorError as error:
         output.error(error)
-        return int(exit_code_for(error))
+        return exit_code_for(error)
     except KeyboardInterrupt:
-        return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        output.close_broken()
-        return int(ExitCode.OK)
+        return ExitCode.INTERRUPTED
+    except _Terminated:
+        return ExitCode.TERMINATED
     except Exception as error:
         output.defect(error)
-        return int(ExitCode.DEFECT)
+        return ExitCode.DEFECT
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """SIGTERM ends a mode tidily; a mode that knows better takes it over."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(arguments: Arguments, output: Output) -> ExitCode:
-    if not arguments.mode:
-        output.no_console()
-        return ExitCode.USAGE
     # Deferred: a mode loads just what it needs (`--status` no HTTP client).
     module = import_module(f"haihai_tui.headless.{_MODULES[arguments.mode]}")
     if arguments.demo and arguments.mode != "sandbox":

@@ -1,17 +1,19 @@
 """The only writer of standard output and standard error.
 
 Standard output is the result (with `--json` JSON alone), standard error narrates.
-Control characters in data never reach a terminal.
+Control characters in data never reach a terminal.  A reader that goes away, or a
+disk that is full, never stops what the mode is doing: the work outlives its telling.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from haihai_tui.errors import ConnectorError, Text, text
 from haihai_tui.locales import Catalogue
@@ -27,13 +29,20 @@ _UNSAFE_LINES = {code: shown for code, shown in _UNSAFE.items() if code != 10}
 
 
 class Output:
-    """Streams, language and form of one process."""
+    """Streams, language and form of one process.
+
+    `undelivered` says that results could not be written, other than because their
+    reader has gone.
+    """
 
     def __init__(self, catalogue: Catalogue, *, as_json: bool) -> None:
         self.catalogue = catalogue
         self.as_json = as_json
+        self.undelivered = False
         self._progress = False
-        self.is_terminal = sys.stderr.isatty()
+        for stream in (sys.stdout, sys.stderr):
+            _tolerant(stream)
+        self.is_terminal = sys.stderr is not None and sys.stderr.isatty()
 
     def render(self, message: Text) -> str:
         return self.catalogue.render(message)
@@ -43,17 +52,30 @@ class Output:
     def record(self, value: Mapping[str, Any]) -> None:
         """One JSON object on a line of its own."""
         self._clear()
-        line = json.dumps(value, ensure_ascii=False, default=self._rendered)
-        print(line, flush=True)
+        plain = not _takes_everything(sys.stdout)
+        line = json.dumps(value, ensure_ascii=plain, default=self._rendered)
+        self._out(line)
 
     def line(self, message: Text | str = "") -> None:
         """One line of the result, for people."""
         self._clear()
         shown = self.render(message) if isinstance(message, Text) else message
-        print(shown.translate(_UNSAFE_LINES), flush=True)
+        self._out(shown.translate(_UNSAFE_LINES))
 
     def _rendered(self, value: object) -> object:
         return self.render(value) if isinstance(value, Text) else str(value)
+
+    def _out(self, line: str) -> None:
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            _silence(sys.stdout)
+        except OSError as error:
+            _silence(sys.stdout)
+            self.undelivered = True
+            self.say(
+                text("結果を出力できません: {reason}", reason=error.strerror), "error"
+            )
 
     # ------------------------------------------------------------------ stderr
 
@@ -102,24 +124,41 @@ class Output:
         if os.environ.get("HAIHAI_TRACEBACK"):
             traceback.print_exception(error, file=sys.stderr)
 
-    def no_console(self) -> None:
-        self.say(
-            text(
-                "モードを指定してください。--help で一覧、--demo --run-sync で試行が"
-                "できます。"
-            ),
-            "error",
-        )
-
-    def close_broken(self) -> None:
-        """The reader is gone: let the interpreter end without complaining."""
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-
     def _clear(self) -> None:
         if self._progress:
             self._err("\r\x1b[2K")
             self._progress = False
 
     def _err(self, written: str) -> None:
-        sys.stderr.write(written)
-        sys.stderr.flush()
+        if sys.stderr is None:
+            return
+        try:
+            sys.stderr.write(written)
+            sys.stderr.flush()
+        except OSError:
+            _silence(sys.stderr)
+
+
+def _tolerant(stream: TextIO | None) -> None:
+    """Escape what the stream's encoding lacks: data may hold any character."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+
+
+def _takes_everything(stream: TextIO | None) -> bool:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is still buffered, and all to come, end nowhere.
+
+    The descriptor itself is replaced, as the interpreter flushes it once more.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    except (OSError, ValueError):
+        pass
+    finally:
+        os.close(nowhere)

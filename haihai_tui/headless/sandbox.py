@@ -14,9 +14,12 @@ from haihai_tui.services.paths import Home
 
 
 def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
-    """Print one JSON line when ready; end on SIGINT or SIGTERM with exit code 0."""
+    """Print one JSON line when ready; end on SIGINT, SIGTERM or SIGHUP with code 0.
+
+    A state folder is written at the end, so that a closed terminal keeps it too.
+    """
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     output.say(
         text("模擬サーバーを準備しています (顧客 {n} 件)。", n=arguments.customers)

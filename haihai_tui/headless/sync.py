@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from haihai_tui.arguments import Arguments
-from haihai_tui.errors import ExitCode, SettingsError, text
+from haihai_tui.errors import ConnectorError, ExitCode, SettingsError, text
 from haihai_tui.headless.actor import system_actor
 from haihai_tui.headless.output import Output
 from haihai_tui.headless.summary import show_summary
@@ -43,9 +44,12 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
         result = _run(request, options, workplace, Narrator(output))
     if result.error is not None and not isinstance(result.error, Exception):
         raise result.error
+    if not result.recorded and isinstance(result.error, ConnectorError):
+        # Nothing was begun, so that no event told why.
+        output.error(result.error)
     if output.as_json:
         output.record(result.summary)
-    else:
+    elif result.recorded:
         show_summary(output, result.summary, plan=arguments.plan)
     return result.exit_code
 
@@ -100,12 +104,15 @@ def _run(
 
 @contextmanager
 def _signals(stopper: Stopper, narrator: Narrator) -> Iterator[None]:
-    """First SIGINT or SIGTERM: finish the batch.  Second SIGINT: end at once."""
+    """First SIGINT or SIGTERM: finish the batch.  Second SIGINT: end at once.
+
+    The end is that of a crash, which every durable step is made for, but with the
+    exit code that was promised.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         if stopper.cancelled() and number == signal.SIGINT:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGINT)
+            os._exit(ExitCode.INTERRUPTED)
         term = number == signal.SIGTERM
         stopper.stop(ExitCode.TERMINATED if term else ExitCode.INTERRUPTED)
         narrator.stopping()
