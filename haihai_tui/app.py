@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
+from textual.message import Message
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 
@@ -22,10 +23,16 @@ from haihai_tui.locales import LANGUAGES, Catalogue, Language
 from haihai_tui.screens import themes
 from haihai_tui.screens.background import Background
 from haihai_tui.screens.base import ConsoleScreen, binding_of
+from haihai_tui.screens.idle import IdleTime
 from haihai_tui.screens.styles import shared_sheets, tokens
+from haihai_tui.screens.typeahead import TypeAhead
 from haihai_tui.services.console import ConsoleContext
+from haihai_tui.services.paths import Home
+from haihai_tui.services.preferences import Preferences, keep_preferences
+from haihai_tui.services.roles import Operator
 
 _RESIZE_S = 0.15
+_IDLE_LOOK_S = 1.0
 # What a Japanese terminal draws two cells wide and Textual counts as one.
 _NARROW = str.maketrans(
     {"…": "...", "→": "->", "←": "<-", "■": "#", "●": "*", "×": "x", "—": "-", "–": "-"}
@@ -42,7 +49,7 @@ class _PlainScrollBar(ScrollBarRender):
 class ConsoleApp(App[int]):
     """The console over one context; `run()` returns the process's exit code."""
 
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         binding_of(action) for action in keys.everywhere() if action.id not in keys.OWN
@@ -58,17 +65,20 @@ class ConsoleApp(App[int]):
     ]
 
     def __init__(
-        self, ctx: ConsoleContext, *, first: str = "login", theme: str = themes.DARK
+        self, ctx: ConsoleContext, *, first: str = "login", theme: str = ""
     ) -> None:
         ScrollBar.renderer = _PlainScrollBar
         super().__init__(css_path=shared_sheets())
         self.ctx = ctx
         self.background = Background(self)
+        self.idle = IdleTime()
+        self.hung_up = False
+        self._typed_ahead = TypeAhead(self, super().on_event)
         self._first = first
         self._catalogue = Catalogue(ctx.lang)
         for one in themes.THEMES:
             self.register_theme(one)
-        self.theme = theme
+        self.theme = theme if theme in themes.NAMES else themes.DARK
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return tokens()
@@ -92,10 +102,17 @@ class ConsoleApp(App[int]):
     # ------------------------------------------------------------- screens
 
     def get_default_screen(self) -> Screen[Any]:
-        return screens.load(self._first)()
+        screen = screens.load(self._first)()
+        # Textual does neither for the first screen: without the sheet it looks
+        # wrong, without the callback it cannot be switched away from.
+        self._load_screen_css(screen)
+        screen._push_result_callback(screen, None)
+        return screen
 
     def go(self, name: str, **kwargs: Any) -> None:
         """Show a registered screen alone: whatever was open is closed."""
+        if self.is_locked and name != "login":
+            return
         screen = screens.load(name)(**kwargs)
         while len(self.screen_stack) > 1:
             self.pop_screen()
@@ -103,7 +120,17 @@ class ConsoleApp(App[int]):
 
     def open(self, name: str, **kwargs: Any) -> None:
         """Put a registered screen on top; Esc goes back."""
+        if self.is_locked and name != "help":
+            return
         self.push_screen(screens.load(name)(**kwargs))
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the lock is up: whatever ends meanwhile must not uncover a screen."""
+        return any(
+            isinstance(screen, ConsoleScreen) and screen.NAME == "lock"
+            for screen in self.screen_stack
+        )
 
     @property
     def front(self) -> ConsoleScreen | None:
@@ -114,13 +141,24 @@ class ConsoleApp(App[int]):
         """Why an action of the key table is not possible now, as far as every
         screen is concerned."""
         operator = self.ctx.operator
-        if action in ("home", "palette", "logout") and operator is None:
+        if action in ("home", "palette", "logout", "lock") and operator is None:
             return text("先にログインしてください。")
         if action in ("home", "palette") and operator and operator.must_change:
             return text("最初にパスワードを変更する必要があります。")
+        if action in ("home", "palette", "lock") and self.is_locked:
+            return text("先にロックを解除してください。")
         if action == "back" and len(self.screen_stack) < 2:
             return text("戻る画面はありません。")
         return None
+
+    def signed_in(self, operator: Operator, password: str) -> None:
+        """Somebody signed in; a password that must be changed comes first."""
+        self.ctx.operator = operator
+        self.idle.begin(self.ctx.lock_after_s())
+        if operator.must_change:
+            self.go("password", current=password)
+        else:
+            self.go("home")
 
     # ------------------------------------------------------------- actions
 
@@ -128,6 +166,22 @@ class ConsoleApp(App[int]):
         front = self.front
         if front is not None and front.NAME != "help":
             self.open("help", screen=front.NAME, title=front.TITLE)
+
+    def action_command_palette(self) -> None:
+        # Deferred: a list that the first frame does without.
+        from haihai_tui.screens.palette import PaletteScreen
+
+        if self.front is not None:
+            self.push_screen(PaletteScreen(self.front), self._command_chosen)
+
+    async def _command_chosen(self, command: str | None) -> None:
+        kind, _, name = (command or "").partition(":")
+        if kind == "action" and self.front is not None:
+            await self.front.action_perform(name)
+        elif name == "home":
+            await self.run_action("home")
+        elif kind == "screen" and (self.front is None or name != self.front.NAME):
+            self.open(name)
 
     def action_home(self) -> None:
         if self.front is None or self.front.NAME != "home":
@@ -142,14 +196,32 @@ class ConsoleApp(App[int]):
         self.ctx.operator = None
         self.go("login")
 
+    def action_lock(self) -> None:
+        """Hide everything until the password is given again."""
+        if self.why_not("lock") is None:
+            self.open("lock")
+
+    def unlocked(self, operator: Operator) -> None:
+        """The password was given; rights may have changed meanwhile."""
+        self.ctx.operator = operator
+        self.pop_screen()
+
     def action_language(self) -> None:
         at = LANGUAGES.index(self.ctx.lang)
         self.use_language(LANGUAGES[(at + 1) % len(LANGUAGES)])
+        self._keep_preferences()
 
     def action_theme(self) -> None:
         self.theme = themes.following(self.theme)
         if self.front is not None:
             self.front.say(themes.NAMES[self.theme])
+        self._keep_preferences()
+
+    def _keep_preferences(self) -> None:
+        """For next time; where the disk refuses, the front screen tells so."""
+        liked = Preferences(self.ctx.lang, self.theme)
+        if self.front is not None:
+            self.front.background(lambda: _kept(self.ctx.home, liked), "preferences")
 
     async def action_quit(self) -> None:
         self.exit(int(ExitCode.OK))
@@ -161,7 +233,20 @@ class ConsoleApp(App[int]):
 
     # ------------------------------------------------- signals and defects
 
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, (events.Key, events.Paste, events.MouseDown)):
+            self.idle.touch()
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._typed_ahead.take(event)
+        else:
+            await super().on_event(event)
+
+    def _lock_when_idle(self) -> None:
+        if self.idle.is_over and self.ctx.operator is not None:
+            self.action_lock()
+
     def on_mount(self) -> None:
+        self.set_interval(_IDLE_LOOK_S, self._lock_when_idle)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._leave, number)
@@ -169,6 +254,7 @@ class ConsoleApp(App[int]):
     def _leave(self, number: signal.Signals) -> None:
         """The terminal is gone, or somebody ends us: the screen leaves in order."""
         code = ExitCode.OK
+        self.hung_up = number == signal.SIGHUP
         if number == signal.SIGTERM:
             code = ExitCode.TERMINATED
             self.ctx.work.stop(code)
@@ -206,3 +292,12 @@ class ConsoleApp(App[int]):
         self._size = event.size
         if self._resize_timer is None:
             self._resize_timer = self.set_timer(_RESIZE_S, self._check_resize)
+
+
+class _PreferencesKept(Message):
+    """Language and colours are kept for next time."""
+
+
+def _kept(home: Home, liked: Preferences) -> Message:
+    keep_preferences(home, liked)
+    return _PreferencesKept()

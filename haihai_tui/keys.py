@@ -446,10 +446,10 @@ ACTIONS: tuple[Action, ...] = (
         text("この画面で使えるキーを表示します"),
         "app.help",
     ),
-    Action("home", "f2", text("ホーム"), text("ホームに戻ります"), "app.home"),
     Action(
         "back", "escape", text("戻る"), text("開いた画面を閉じて戻ります"), "app.back"
     ),
+    Action("home", "f2", text("ホーム"), text("ホームに戻ります"), "app.home"),
     Action(
         "palette",
         "ctrl+p",
@@ -463,6 +463,13 @@ ACTIONS: tuple[Action, ...] = (
         text("ログアウト"),
         text("ログイン画面に戻ります。実行中の連携は続きます"),
         "app.logout",
+    ),
+    Action(
+        "quit",
+        "ctrl+q",
+        text("終了"),
+        text("コンソールを終えます。実行中の連携は最後まで続きます"),
+        "app.quit",
     ),
     Action(
         "lock",
@@ -480,13 +487,6 @@ ACTIONS: tuple[Action, ...] = (
         "app.language",
     ),
     Action("theme", "f10", text("配色"), text("画面の配色を切り替えます"), "app.theme"),
-    Action(
-        "quit",
-        "ctrl+q",
-        text("終了"),
-        text("コンソールを終えます。実行中の連携は最後まで続きます"),
-        "app.quit",
-    ),
     Action(
         "suspend",
         "ctrl+z",

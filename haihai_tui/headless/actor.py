@@ -1,16 +1,7 @@
-"""Who acts when there is no operator signed in: the system's user."""
+"""Who acts in the modes without a screen; see `services.actor`."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import socket
+from haihai_tui.services.actor import system_actor
 
-
-def system_actor() -> str:
-    """`user@host`, told apart from an operator's name by its `@`."""
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+__all__ = ["system_actor"]

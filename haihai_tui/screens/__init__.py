@@ -108,6 +108,7 @@ _ENTRIES = (
         text("パスワード変更"),
         text("自分のパスワードを変えます"),
     ),
+    Entry("lock", "lock:LockScreen", text("ロック中"), text(""), in_menu=False),
     Entry(
         "help",
         "help:HelpScreen",

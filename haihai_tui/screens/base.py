@@ -80,10 +80,9 @@ class ConsoleScreen(Screen[None]):
 
     def offers(self, action: str) -> bool:
         """Whether an action of every screen is shown among the keys here."""
-        return not (
-            action in ("back", "palette", "home", "logout")
-            and self.console.ctx.operator is None
-        )
+        if action in ("back", "palette", "home", "logout"):
+            return self.console.why_not(action) is None
+        return True
 
     def relabel(self) -> None:
         """Word everything anew: widgets that can do so do, then `fill()`."""

@@ -8,11 +8,12 @@ first frame is drawn before the database driver is even loaded.
 from __future__ import annotations
 
 import threading
+import tomllib
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING
 
-from haihai_tui.errors import ExitCode
+from haihai_tui.errors import ConnectorError, ExitCode
 from haihai_tui.services.paths import Home
 from haihai_tui.services.store.times import Clock, utc_now
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from haihai_tui.services.store.database import Database
     from haihai_tui.wiring import Workplace
 
+LOCK_MINUTES = 15
+
 
 class ConsoleContext:
     """The state behind the screens; safe to use from several threads."""
@@ -39,12 +42,14 @@ class ConsoleContext:
         profile: str = "default",
         *,
         clock: Clock = utc_now,
+        is_demo: bool = False,
     ) -> None:
         self.home = home
         self.environ = environ
         self.lang: Language = lang
         self.profile = profile
         self.clock = clock
+        self.is_demo = is_demo
         self.operator: Operator | None = None
         self.work = BackgroundWork()
         self._lock = threading.RLock()
@@ -82,6 +87,40 @@ class ConsoleContext:
                 self._database = open_database(self.home, url)
             return self._database
 
+    def has_operators(self) -> bool:
+        """Whether anybody could sign in.
+
+        For SQLite without its driver's toolkit: it decides which screen is drawn
+        first.  SettingsError where the profile or the database cannot be read.
+        """
+        if self._has_store_url():
+            return bool(self.operators().listed())
+        path = self.home.database
+        if not path.exists() or path.stat().st_size == 0:
+            return False
+        # Deferred: a new home does without.
+        import sqlite3
+
+        try:
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as file:
+                file.execute("PRAGMA query_only = 1")
+                query = "SELECT 1 FROM operators LIMIT 1"
+                return file.execute(query).fetchone() is not None
+        except sqlite3.Error:
+            # Opening it whole finds out what is wrong and says so.
+            return bool(self.operators().listed())
+
+    def _has_store_url(self) -> bool:
+        path = self.home.profile_file(self.profile)
+        try:
+            store = tomllib.loads(path.read_text("utf-8-sig")).get("store", {})
+            return not isinstance(store, dict) or bool(store.get("url"))
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError):
+            settings = self.settings()
+            return bool(settings and settings.store.url)
+
     def operators(self) -> Operators:
         """The operators of the database; blocks like `database`."""
         # Deferred: as above.
@@ -100,6 +139,16 @@ class ConsoleContext:
         if self.profile not in list_profiles(self.home):
             return None
         return load_profile(self.home, self.profile)
+
+    def lock_after_s(self) -> float:
+        """The idle time after which the console locks itself; 0 is never."""
+        try:
+            settings = self.settings()
+        except ConnectorError:
+            # Told where the profile is used; the lock must not depend on it.
+            settings = None
+        minutes = LOCK_MINUTES if settings is None else settings.ui.lock_minutes
+        return minutes * 60.0
 
     def secrets(self) -> SecretStore:
         """The profile's secrets."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -58,6 +58,11 @@ class Operators:
         self._clock = clock
         self._hasher = hasher or default_hasher()
         self._decoy = ""
+
+    def warm_up(self) -> None:
+        """Load and do once what a sign-in needs, so that the first is quick."""
+        matches(self._hasher, self._decoy_hash(), "")
+        self.listed()
 
     def add(self, name: str, actor: str, role: Role | None = None) -> str:
         """A new operator; returns the initial password, which is kept nowhere.
@@ -123,8 +128,7 @@ class Operators:
         kept = row["password"] if row else self._decoy_hash()
         right = matches(self._hasher, kept, password)
         if row is None or not right or row["disabled"]:
-            self._count_failure(name)
-            raise _wrong()
+            raise _wrong(self._count_failure(name))
         values: dict[str, object] = {
             "failures": 0,
             "blocked_until": None,
@@ -219,21 +223,23 @@ class Operators:
         refused.wait_s = left.total_seconds()
         raise refused
 
-    def _count_failure(self, name: str) -> None:
+    def _count_failure(self, name: str) -> float:
+        """Keep one more failure; how many seconds nothing is accepted now."""
         with self._database.write() as connection:
             row = self._row(connection, name)
-            if row is None:
-                failures = strangers.failures_of(connection, name)[0] + 1
-                until = _blocked_until(failures, self._clock())
-                strangers.count_failure(connection, name, failures, until, self._now())
-                self._log(connection, name, "sign_in_failed", "?")
-                return
-            failures = row["failures"] + 1
-            until = _blocked_until(failures, self._clock())
-            self._update(
-                connection, name, {"failures": failures, "blocked_until": until}
+            failures = 1 + (
+                row["failures"] if row else strangers.failures_of(connection, name)[0]
             )
-            self._log(connection, name, "sign_in_failed", name, after=failures)
+            wait = _delay(failures)
+            until = stamp(self._clock() + wait) if wait else None
+            if row:
+                values = {"failures": failures, "blocked_until": until}
+                self._update(connection, name, values)
+            else:
+                strangers.count_failure(connection, name, failures, until, self._now())
+            subject = name if row else "?"
+            self._log(connection, name, "sign_in_failed", subject, after=failures)
+        return wait.total_seconds()
 
     def _now(self) -> str:
         return stamp(self._clock())
@@ -361,14 +367,14 @@ class Operators:
         )
 
 
-def _blocked_until(failures: int, now: datetime) -> str | None:
+def _delay(failures: int) -> timedelta:
     """Two free tries, then 1, 2, 4 … 64 seconds, then a quarter of an hour."""
     if failures <= FREE_FAILURES:
-        return None
+        return timedelta(0)
     if failures >= LOCKED_AFTER:
-        return stamp(now + LOCK_TIME)
+        return LOCK_TIME
     delay = timedelta(seconds=2.0 ** (failures - FREE_FAILURES - 1))
-    return stamp(now + min(delay, _LONGEST_DELAY))
+    return min(delay, _LONGEST_DELAY)
 
 
 def _require_name(name: str) -> None:
@@ -379,11 +385,13 @@ def _require_name(name: str) -> None:
         )
 
 
-def _wrong() -> SignInRefused:
-    return SignInRefused(
+def _wrong(wait_s: float) -> SignInRefused:
+    refused = SignInRefused(
         text("利用者名またはパスワードが違います。"),
         text("入力を確かめてください。続けて間違えると一時的に受け付けなくなります。"),
     )
+    refused.wait_s = wait_s
+    return refused
 
 
 def _operator(row: Any) -> Operator:

@@ -276,9 +276,11 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScreenSettings:
-    """`[ui]`: the language where neither option nor environment names one."""
+    """`[ui]`: the language where neither option nor environment names one, and the
+    idle time after which the console locks itself (0: never)."""
 
     lang: Literal["", "ja", "en"] = _key(Choice(("", "ja", "en")), "", text("表示言語"))
+    lock_minutes: int = _key(Whole(0, 1440), 15, text("自動ロックまでの分数"))
 
 
 @dataclass(frozen=True, slots=True)

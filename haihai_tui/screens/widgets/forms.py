@@ -77,6 +77,11 @@ class Field(Horizontal):
             yield self._entry
             yield self._note
 
+    @property
+    def entry(self) -> Widget:
+        """What takes the input."""
+        return self._entry
+
     def tell(self, note: Text | str = "", level: str = "info") -> None:
         """The line below the input: info, ok, warning or error; "" hides it."""
         self._note.show(note, level)
@@ -84,7 +89,7 @@ class Field(Horizontal):
 
 
 class Deed(Button):
-    """A button, `[ 実行 ]`; pressed by Enter."""
+    """A button, `[ 実行 ]`, or without the brackets where `plain`; Enter presses."""
 
     def __init__(
         self,
@@ -94,6 +99,7 @@ class Deed(Button):
         classes: str | None = None,
         disabled: bool = False,
         action: str | None = None,
+        plain: bool = False,
     ) -> None:
         super().__init__(
             Content(""),
@@ -104,6 +110,7 @@ class Deed(Button):
             compact=True,
         )
         self._message = label
+        self._pattern = "{}" if plain else "[ {} ]"
 
     def on_mount(self) -> None:
         self.relabel()
@@ -114,7 +121,7 @@ class Deed(Button):
         self.relabel()
 
     def relabel(self) -> None:
-        self.label = Content(f"[ {words(self, self._message)} ]")
+        self.label = Content(self._pattern.format(words(self, self._message)))
 
 
 class Tick(Checkbox):

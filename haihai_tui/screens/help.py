@@ -1,0 +1,78 @@
+"""ヘルプ: the keys of the screen it was called from, then those of every screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.visual import VisualType
+from textual.widgets import Static
+
+from haihai_tui import keys
+from haihai_tui.errors import Text, text
+from haihai_tui.screens.base import ConsoleScreen
+from haihai_tui.screens.widgets.cells import fitted
+from haihai_tui.screens.widgets.words import Heading, Words, words
+
+_KEY_WIDTH = 12
+_LABEL_WIDTH = 18
+
+
+class KeyList(Static):
+    """Key, label and what it does, a line each."""
+
+    def __init__(self, actions: Iterable[keys.Action]) -> None:
+        super().__init__("", markup=False)
+        self._actions = list(actions)
+
+    def relabel(self) -> None:
+        self.refresh(layout=True)
+
+    def render(self) -> VisualType:
+        return Content("\n").join(list(self._lines()))
+
+    def _lines(self) -> Iterator[Content]:
+        for action in self._actions:
+            yield Content.assemble(
+                (fitted(action.keys_shown, _KEY_WIDTH), "bold"),
+                fitted(words(self, action.label), _LABEL_WIDTH),
+                " ",
+                (words(self, action.tooltip), "$secondary"),
+            )
+
+
+class HelpScreen(ConsoleScreen):
+    TITLE = text("ヘルプ")
+    NAME = "help"
+    PUBLIC = True
+
+    def __init__(self, screen: str = "", title: Text | None = None) -> None:
+        super().__init__()
+        self._of = screen
+        self._of_title = title or text("ヘルプ")
+
+    def body(self) -> ComposeResult:
+        own = list(keys.of_screen(self._of))
+        with VerticalScroll(id="keys"):
+            if own:
+                yield Heading(
+                    text("「{screen}」のキー", screen=self._of_title), classes="first"
+                )
+                yield KeyList(own)
+            yield Heading(
+                text("どの画面でも使えるキー"), classes="" if own else "first"
+            )
+            yield KeyList(keys.everywhere())
+            yield Words(
+                text(
+                    "上下、PageUp、PageDown で動き、Esc で元の画面に戻ります。"
+                    "文字だけのキーは、入力欄にいないときに使えます。"
+                ),
+                classes="quiet wide after",
+            )
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#keys").focus()
