@@ -20,10 +20,20 @@ from textual.widgets import ContentSwitcher
 
 from haihai_tui.errors import Text, text
 from haihai_tui.messages import WorkFailed
+from haihai_tui.screens import troubleshoot_rows as rows
 from haihai_tui.screens.base import ConsoleScreen
+from haihai_tui.screens.troubleshoot_messages import (
+    BundleWritten,
+    CheckAnswered,
+    CheckBegun,
+    ChecksDone,
+    ChecksListed,
+    Diagnosed,
+    FoundLive,
+)
 from haihai_tui.screens.widgets.forms import Entry, Field
 from haihai_tui.screens.widgets.pastebox import PasteBox
-from haihai_tui.screens.widgets.ticklist import Detail, Part, TickList, TickRow
+from haihai_tui.screens.widgets.ticklist import Detail, TickList, TickRow
 from haihai_tui.screens.widgets.views import View, ViewLine
 from haihai_tui.screens.widgets.words import Heading, Words
 from haihai_tui.services import preparation
@@ -33,16 +43,12 @@ from haihai_tui.services.checks.model import (
     CheckResult,
     Status,
     area_label,
-    status_label,
     summary,
 )
-from haihai_tui.services.checks.relevant import checks_for
-from haihai_tui.services.preparation import StepResult, StepState
 from haihai_tui.services.roles import Action
 
 if TYPE_CHECKING:
     from haihai_tui.services.diagnosis import Cause
-    from haihai_tui.services.support_bundle import Bundle
 
 VIEWS = (
     View("diagnose", "F3", text("診断"), "troubleshoot.diagnose"),
@@ -50,74 +56,6 @@ VIEWS = (
     View("preparation", "F6", text("準備"), "troubleshoot.preparation"),
     View("bundle", "F7", text("資料"), "troubleshoot.bundle"),
 )
-_LEVELS = {
-    Status.OK: "ok",
-    Status.WARN: "warning",
-    Status.FAIL: "error",
-    Status.SKIPPED: "info",
-}
-_STEP_LEVELS = {
-    StepState.DONE: "ok",
-    StepState.OPEN: "error",
-    StepState.BY_HAND: "warning",
-    StepState.UNKNOWN: "info",
-}
-_WAITING = text("未実施")
-_ASKING = text("確認中")
-_CHECK_STATES = (_WAITING, _ASKING, *map(status_label, Status))
-_STEP_STATES = tuple(map(preparation.state_label, StepState))
-_ASKED = text("調べたこと")
-_ANSWERED = text("答え")
-_REMEDY = text("対処")
-_SEE = text("マニュアルの参照箇所")
-
-
-class Diagnosed(Message):
-    """A paste was explained."""
-
-    def __init__(self, causes: Sequence[Cause]) -> None:
-        super().__init__()
-        self.causes = causes
-
-
-class FoundLive(Message):
-    """The checks that look for the suspected causes have answered."""
-
-    def __init__(self, results: Sequence[CheckResult]) -> None:
-        super().__init__()
-        self.results = results
-
-
-class ChecksListed(Message):
-    """It is known which checks the profile gives rise to."""
-
-    def __init__(self, checks: Sequence[Check]) -> None:
-        super().__init__()
-        self.checks = checks
-
-
-class CheckBegun(Message):
-    def __init__(self, check: Check) -> None:
-        super().__init__()
-        self.check = check
-
-
-class CheckAnswered(Message):
-    def __init__(self, result: CheckResult) -> None:
-        super().__init__()
-        self.result = result
-
-
-class ChecksDone(Message):
-    def __init__(self, results: Sequence[CheckResult]) -> None:
-        super().__init__()
-        self.results = results
-
-
-class BundleWritten(Message):
-    def __init__(self, bundle: Bundle) -> None:
-        super().__init__()
-        self.bundle = bundle
 
 
 class TroubleshootScreen(ConsoleScreen):
@@ -142,18 +80,16 @@ class TroubleshootScreen(ConsoleScreen):
         with ContentSwitcher(initial=self._view):
             with Vertical(id="diagnose"):
                 yield Words(
-                    text(
-                        "エラーの文、URL、またはページ全体を貼り付けて F5 を押します。"
-                    ),
+                    text("エラー、URL、ページ全体を貼り付けて F5 を押します。"),
                     classes="wide quiet",
                 )
                 yield PasteBox(id="paste")
                 yield Detail(id="answer")
             with Vertical(id="checks"):
                 yield Words("", id="summary")
-                yield TickList(_CHECK_STATES, id="check-list")
+                yield TickList(rows.CHECK_STATES, id="check-list")
             with Vertical(id="preparation"):
-                yield TickList(_STEP_STATES, id="step-list")
+                yield TickList(rows.STEP_STATES, id="step-list")
             with Vertical(id="bundle"):
                 yield from self._bundle_form()
 
@@ -295,41 +231,8 @@ class TroubleshootScreen(ConsoleScreen):
         self._show_answer()
 
     def _show_answer(self) -> None:
-        self.query_one("#answer", Detail).show("", tuple(self._answer()))
-
-    def _answer(self) -> Iterator[Part]:
-        for number, cause in enumerate(self._causes, start=1):
-            title = text(
-                "{n}. {title} ({code}、確からしさ {percent} %)",
-                n=number,
-                title=cause.title,
-                code=cause.code,
-                percent=round(100 * cause.confidence),
-            )
-            lines = [cause.what, *self._live_lines(cause.code)]
-            lines += map(_step, cause.remedy)
-            lines.append(text("参照: マニュアル {see}", see=cause.see))
-            yield Part(title, tuple(lines), is_heading=True)
-
-    def _live_lines(self, code: str) -> Iterator[Text]:
-        """What the checks that look for a cause say at this moment."""
-        if self._live is None:
-            yield text("いまの状態: 調べています。")
-            return
-        meant = {one.name for one in checks_for(code, [r.check for r in self._live])}
-        found = [one for one in self._live if one.name in meant]
-        bad = [one for one in self._live if one.status is Status.FAIL]
-        told = [one for one in found if one.status is not Status.OK] or bad
-        for result in told:
-            yield text(
-                "いまの状態: [{status}] {label}: {what}",
-                status=status_label(result.status),
-                label=result.check.label,
-                what=result.finding.what,
-            )
-        if found and not told:
-            labels = [one.check.label for one in found]
-            yield text("いまの状態: 問題は見つかりません（{labels}）。", labels=labels)
+        parts = tuple(rows.cause_parts(self._causes, self._live))
+        self.query_one("#answer", Detail).show("", parts)
 
     # ------------------------------------------------------------------- checks
 
@@ -357,19 +260,13 @@ class TroubleshootScreen(ConsoleScreen):
             group: Text | None = area_label(area)
             for check in self._checks:
                 if check.area is area:
-                    yield self._row(check, group)
+                    found = self._results.get(check.name)
+                    yield (
+                        rows.check_row(found, group)
+                        if found
+                        else rows.waiting_row(check, group)
+                    )
                     group = None
-
-    def _row(self, check: Check, group: Text | None = None) -> TickRow:
-        result = self._results.get(check.name)
-        if result is None:
-            parts = (Part(_ASKED, (check.asks,)),)
-            return TickRow(check.name, check.label, _WAITING, "info", group, parts)
-        state = status_label(result.status)
-        level = _LEVELS[result.status]
-        return TickRow(
-            check.name, check.label, state, level, group, tuple(_parts(result))
-        )
 
     def _run_checks(self) -> None:
         if self._is_running or not self._checks:
@@ -401,15 +298,13 @@ class TroubleshootScreen(ConsoleScreen):
         self.post_message(message)
 
     def on_check_begun(self, message: CheckBegun) -> None:
-        check = message.check
-        parts = (Part(_ASKED, (check.asks,)),)
-        row = TickRow(check.name, check.label, _ASKING, "info", None, parts)
+        row = rows.waiting_row(message.check, is_asking=True)
         self.query_one("#check-list", TickList).change(row)
 
     def on_check_answered(self, message: CheckAnswered) -> None:
         result = message.result
         self._results[result.name] = result
-        self.query_one("#check-list", TickList).change(self._row(result.check))
+        self.query_one("#check-list", TickList).change(rows.check_row(result))
         self._show_summary()
 
     def on_checks_done(self, message: ChecksDone) -> None:
@@ -444,8 +339,8 @@ class TroubleshootScreen(ConsoleScreen):
     # -------------------------------------------------------------- preparation
 
     def _show_steps(self) -> None:
-        rows = [_step_row(one) for one in preparation.judge(self._results)]
-        self.query_one("#step-list", TickList).show(rows)
+        steps = preparation.judge(self._results)
+        self.query_one("#step-list", TickList).show(map(rows.step_row, steps))
 
     # ------------------------------------------------------------------- bundle
 
@@ -483,53 +378,3 @@ class TroubleshootScreen(ConsoleScreen):
             "ok",
         )
         self.refresh_keys()
-
-
-# ------------------------------------------------------------------ wording
-
-
-def _step(step: Text) -> Text:
-    return text("> {step}", step=step)
-
-
-def _parts(result: CheckResult) -> Iterator[Part]:
-    """What was asked and answered, and what to do."""
-    yield Part(_ANSWERED, (result.finding.what, *result.finding.facts))
-    if result.status not in (Status.OK, Status.SKIPPED) and result.remedy:
-        yield Part(_REMEDY, tuple(map(_step, result.remedy)))
-    yield Part(_ASKED, (result.check.asks,))
-    if result.see:
-        see = f"{result.see} ({result.code})" if result.code else result.see
-        yield Part(_SEE, (see,))
-
-
-def _step_row(one: StepResult) -> TickRow:
-    step = one.step
-    parts = [
-        Part(text("必要な状態"), (step.must,)),
-        Part(text("設定する場所"), (step.where,)),
-    ]
-    if one.proven:
-        lines = tuple(
-            text(
-                "[{status}] {label}: {what}",
-                status=status_label(result.status),
-                label=result.check.label,
-                what=result.finding.what,
-            )
-            for result in one.proven
-        )
-        parts.append(Part(text("API で確認したこと"), lines))
-    elif step.proofs:
-        line = text("F5 を押すと、API で確認できることを確認します。")
-        parts.append(Part(text("API で確認したこと"), (line,)))
-    if step.by_hand is not None:
-        parts.append(Part(text("画面で確認すること"), (step.by_hand,)))
-    return TickRow(
-        step.section,
-        text("{section} {title}", section=step.section, title=step.title),
-        preparation.state_label(one.state),
-        _STEP_LEVELS[one.state],
-        None,
-        tuple(parts),
-    )
