@@ -347,6 +347,55 @@ ACTIONS: tuple[Action, ...] = (
         ("plan",),
     ),
     # -------------------------------------------------------------- rejects
+    Action(
+        "rejects.retry",
+        "f5",
+        text("再実行"),
+        text("選んだエラーの連携を実行し、その連携のエラーをすべて再送します"),
+        "retry",
+        ("rejects",),
+    ),
+    Action(
+        "rejects.dismiss",
+        "f6",
+        text("一覧から外す"),
+        text("選んだエラーを一覧から外します。値か原因が変わるとまた現れます"),
+        "put_aside",
+        ("rejects",),
+    ),
+    Action(
+        "rejects.flow",
+        "f7",
+        text("連携で絞る"),
+        text("表示する連携を切り替えます"),
+        "next_flow",
+        ("rejects",),
+    ),
+    Action(
+        "rejects.mark",
+        "space",
+        text("選択"),
+        text("この行を選びます。もう一度押すと外れます"),
+        "mark",
+        ("rejects",),
+    ),
+    Action(
+        "rejects.mark_all",
+        "a",
+        text("全選択"),
+        text("読み込んだ行をすべて選びます。もう一度押すと外れます"),
+        "mark_all",
+        ("rejects",),
+    ),
+    Action(
+        "rejects.copy",
+        "c",
+        text("URL コピー"),
+        text("Salesforce のレコードの URL を端末のクリップボードに入れます"),
+        "copy_link",
+        ("rejects",),
+        shown=False,
+    ),
     # -------------------------------------------------------------- reviews
     # -------------------------------------------------------------- history
     # --------------------------------------------------------- troubleshoot
