@@ -22,9 +22,12 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from haihai_tui.sandbox.faults import Fault, Faults
+from haihai_tui.sandbox.switches import Switches
 
 ErrorBody = Callable[[str], tuple[int, str, bytes]]
 """The service's own error answer for a code: status, content type, body."""
+
+__all__ = ["Clock", "Control", "Switches", "answer_json"]
 
 PREFIX = "/_sandbox"
 TRANSPORT = "sandbox.transport"
@@ -45,26 +48,6 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self._offset += timedelta(seconds=seconds)
-
-
-class Switches:
-    """Named behaviours of a sandbox; only names with a default exist."""
-
-    def __init__(self, defaults: Mapping[str, object]) -> None:
-        self._values = dict(defaults)
-
-    def __getitem__(self, name: str) -> object:
-        return self._values[name]
-
-    def update(self, values: Mapping[str, object]) -> None:
-        """Set several at once; ValueError for an unknown name, nothing set then."""
-        unknown = sorted(set(values) - set(self._values))
-        if unknown:
-            raise ValueError(f"unknown switches: {unknown}; {sorted(self._values)}")
-        self._values.update(values)
-
-    def as_dict(self) -> dict[str, object]:
-        return dict(self._values)
 
 
 def _plain_error(code: str) -> tuple[int, str, bytes]:
@@ -193,7 +176,7 @@ class Control:
             if scope["type"] != "http":
                 await app(scope, receive, send)
             elif scope["path"].startswith(PREFIX):
-                await app(scope, receive, self._dated(send))
+                await app(scope, receive, _as_json(self._dated(send)))
             else:
                 await self._serve(app, scope, receive, send)
 
@@ -255,6 +238,33 @@ async def answer_json(request: Request, act: Callable[[Any], object]) -> Respons
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
     return JSONResponse(answer)
+
+
+def _as_json(send: Send) -> Send:
+    """Control answers are JSON, also where no such call or method exists."""
+    refused = 0
+
+    async def told(message: Message) -> None:
+        nonlocal refused
+        if message["type"] == "http.response.start":
+            refused = message["status"] if message["status"] in (404, 405) else 0
+            if refused and (b"content-type", b"application/json") in message["headers"]:
+                refused = 0
+            if refused:
+                return
+        elif refused:
+            error = {404: "no such call", 405: "no such method"}[refused]
+            body = json.dumps({"error": error}).encode()
+            headers = [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+            ]
+            start = {"type": "http.response.start", "status": refused}
+            await send({**start, "headers": headers})
+            message = {**message, "body": body}
+        await send(message)
+
+    return told
 
 
 def _path_with_query(scope: Scope) -> str:

@@ -65,6 +65,8 @@ class Fault:
             re.compile(self._pattern)
         except re.error as error:
             raise ValueError(f"match {self.match!r}: {error}") from None
+        if (self.times is not None and self.times < 1) or self.after < 0:
+            raise ValueError("times: from 1, or null for all; after: from 0")
         if self.action not in _ARGUMENT:
             raise ValueError(f"do {self.do!r}: one of {', '.join(_ARGUMENT)}")
         convert = _ARGUMENT[self.action]

@@ -26,7 +26,7 @@ from haihai_tui.sandbox.salesforce.context import Context
 from haihai_tui.sandbox.salesforce.errors import error_body
 from haihai_tui.sandbox.salesforce.org import Org
 from haihai_tui.sandbox.salesforce.sessions import Sessions
-from haihai_tui.sandbox.salesforce.switches import DEFAULTS
+from haihai_tui.sandbox.salesforce.switches import CHOICES, DEFAULTS
 from haihai_tui.sandbox.serve import Served
 from haihai_tui.services.haihai.wire import Wire
 
@@ -45,7 +45,7 @@ class OrgParts:
     @classmethod
     def make(cls, customers: int, seed: int, state: Path | None) -> OrgParts:
         """The org of `state` as it was left, or a new one with `customers`."""
-        clock, switches = Clock(), Switches(DEFAULTS)
+        clock, switches = Clock(), Switches(DEFAULTS, CHOICES)
         org = Org(clock, seed, switches)
         if state is None or not org.load(state):
             records.fill(org, customers)

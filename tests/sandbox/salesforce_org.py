@@ -19,7 +19,7 @@ from haihai_tui.sandbox.salesforce.app import build_app, build_context
 from haihai_tui.sandbox.salesforce.context import Context
 from haihai_tui.sandbox.salesforce.errors import error_body
 from haihai_tui.sandbox.salesforce.org import Org
-from haihai_tui.sandbox.salesforce.switches import DEFAULTS
+from haihai_tui.sandbox.salesforce.switches import CHOICES, DEFAULTS
 from haihai_tui.sandbox.serve import Served
 
 CALLBACK = "http://localhost:8711/sflogged"
@@ -196,7 +196,7 @@ def _types(html: str) -> dict[str, str]:
 @contextmanager
 def running(customers: int = 0) -> Iterator[Sandbox]:
     """A sandbox on a free port."""
-    clock, switches = Clock(), Switches(DEFAULTS)
+    clock, switches = Clock(), Switches(DEFAULTS, CHOICES)
     control = Control(clock=clock, switches=switches, error_body=error_body)
     org = Org(clock, 1, switches)
     if customers:

@@ -50,7 +50,10 @@ def shared() -> Iterator[Server]:
 
     control = Control(
         clock=Clock(),
-        switches=Switches({"colour": "red"}),
+        switches=Switches(
+            {"colour": "red", "door": "off", "rows": 10, "held": False, "names": []},
+            {"colour": ("red", "blue"), "door": ("off", "on")},
+        ),
         error_body=lambda code: (418, "text/x-code", f"no: {code}".encode()),
     )
     routes = [
@@ -250,11 +253,86 @@ def test_clock_moves_the_date_header(server: Server) -> None:
 def test_switches_refuse_unknown_names_and_change_nothing_then(
     server: Server,
 ) -> None:
-    answer = server.http.put("/_sandbox/switches", json={"colour": "x", "shape": 1})
+    answer = server.http.put("/_sandbox/switches", json={"colour": "blue", "shape": 1})
     assert answer.status_code == 400
-    assert server.http.get("/_sandbox/switches").json() == {"colour": "red"}
+    assert server.http.get("/_sandbox/switches").json() == {
+        "colour": "red",
+        "door": "off",
+        "rows": 10,
+        "held": False,
+        "names": [],
+    }
     server.http.put("/_sandbox/switches", json={"colour": "blue"})
     assert server.control.switches["colour"] == "blue"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "held"),
+    [
+        ("door", True, "on"),
+        ("door", "on", "on"),
+        ("rows", 25, 25),
+        ("rows", "25", 25),
+        ("rows", 0.5, 0.5),
+        ("held", "on", True),
+        ("held", False, False),
+        ("names", ["a"], ["a"]),
+    ],
+)
+def test_switches_take_what_means_a_value(
+    server: Server, name: str, value: object, held: object
+) -> None:
+    answer = server.http.put("/_sandbox/switches", json={name: value})
+    assert answer.status_code == 200
+    assert answer.json()[name] == held
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("colour", "green"),
+        ("colour", True),
+        ("colour", None),
+        ("door", "ajar"),
+        ("door", 1),
+        ("rows", "many"),
+        ("rows", -1),
+        ("rows", True),
+        ("held", "maybe"),
+        ("held", 1),
+        ("names", "a"),
+        ("names", [1]),
+    ],
+)
+def test_switches_refuse_values_that_mean_nothing(
+    server: Server, name: str, value: object
+) -> None:
+    before = server.control.switches.as_dict()
+    answer = server.http.put("/_sandbox/switches", json={name: value})
+    assert answer.status_code == 400
+    assert name in answer.json()["error"]
+    assert server.control.switches.as_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/_sandbox/nothing", 404), ("PATCH", "/_sandbox/clock", 405)],
+)
+def test_a_control_call_that_is_not_there_is_refused_in_json(
+    server: Server, method: str, path: str, status: int
+) -> None:
+    answer = server.http.request(method, path)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("more", [{"times": 0}, {"times": -1}, {"after": -1}])
+def test_faults_that_could_never_happen_are_refused(
+    server: Server, more: dict[str, int]
+) -> None:
+    body = [{"match": "GET /work", "do": "reset", **more}]
+    assert server.http.post("/_sandbox/faults", json=body).status_code == 400
+    assert server.http.get("/work").status_code == 200
 
 
 @pytest.mark.parametrize("stray", [b"\r\n", b"--", b"--\r\n", b"\r\n--\r\n"])

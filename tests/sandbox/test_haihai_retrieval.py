@@ -303,3 +303,18 @@ def test_an_account_survives_a_restart(tmp_path: Path) -> None:
         assert account.service.calls.dump() == used
         assert len(records(account.call("ViewedUrlList").text)) == 1
         assert account.load(only("next@example.com"))["job"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        ("81404", "81404,ERROR,too many calls\r\n"),
+        ("81403", "81403,ERROR,ip address not allowed\r\n"),
+        ("99999", "99999,ERROR,error\r\n"),
+    ],
+)
+def test_an_error_that_was_asked_for_is_worded_as_the_service_does(
+    account: Account, code: str, answer: str
+) -> None:
+    account.post("faults", [{"match": "POST ac=GroupList", "do": f"error:{code}"}])
+    assert account.call("GroupList").text == answer

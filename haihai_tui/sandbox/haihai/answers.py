@@ -38,6 +38,24 @@ def answer_text(wire: Wire, code: str, message: str, *, header: bool) -> str:
     return line(wire.answer_columns) + body if header else body
 
 
+def known_message(wire: Wire, code: str) -> str:
+    """What the service says beside one of its codes."""
+    messages = {
+        wire.limit_codes: "too many calls",
+        wire.token_codes: "authentication failed",
+        wire.address_denied_codes: "ip address not allowed",
+        wire.unknown_group_codes: "unknown group",
+        wire.unknown_item_codes: "unknown item",
+        wire.too_large_codes: "file too large",
+        wire.unknown_action_codes: "unknown action",
+        wire.unknown_job_codes: "unknown job",
+        wire.busy_codes: "try again later",
+        wire.pending_codes: "processing",
+    }
+    found = (message for codes, message in messages.items() if code in codes)
+    return next(found, "error")
+
+
 def answer(wire: Wire, code: str, message: str, *, header: bool) -> Response:
     content = answer_text(wire, code, message, header=header).encode()
     return Response(content, 200, {"content-type": CONTENT_TYPE})

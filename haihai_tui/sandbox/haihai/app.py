@@ -24,6 +24,7 @@ from haihai_tui.sandbox.haihai.answers import (
     Refusal,
     answer,
     answer_text,
+    known_message,
 )
 from haihai_tui.sandbox.haihai.control_routes import control_routes
 from haihai_tui.sandbox.haihai.forms import parse_form
@@ -65,6 +66,12 @@ def default_switches(wire: Wire) -> dict[str, object]:
     }
 
 
+CHOICES = {
+    "header_check": ("upload", "job"),
+    "token_place": ("both", "header", "form"),
+}
+
+
 class Service:
     """One HaiHai Mail account behind one ASGI app.
 
@@ -85,7 +92,7 @@ class Service:
         self.account = Account()
         self.control = Control(
             clock=clock or Clock(),
-            switches=Switches(default_switches(wire)),
+            switches=Switches(default_switches(wire), CHOICES),
             error_body=self._error_body,
         )
         self.calls = DailyCalls(wire)
@@ -225,7 +232,8 @@ class Service:
 
     def _error_body(self, code: str) -> tuple[int, str, bytes]:
         header = bool(self.control.switches["answer_header"])
-        body = answer_text(self.wire, code, "sandbox fault", header=header)
+        message = known_message(self.wire, code)
+        body = answer_text(self.wire, code, message, header=header)
         return 200, CONTENT_TYPE, body.encode()
 
 

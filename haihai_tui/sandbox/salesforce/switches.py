@@ -45,7 +45,7 @@ DEFAULTS: dict[str, object] = {
     "query_page_rows": 2000,
     "open_cursors_max": 10,
     "shield_flag": "off",  # on: fields of `shield_fields` say encrypted
-    "shield_fields": [],  # ["Contact.Phone", …]
+    "shield_fields": ["Contact.Phone", "Lead.Phone"],
     "connected_app_by_metadata": "reject",  # or allow
     # Field-level security and schema changes, by "Object.Field"
     "hidden_fields": [],
@@ -66,3 +66,25 @@ DEFAULTS: dict[str, object] = {
     "bulk_job_s": 0,  # and the least time a job takes, by the sandbox's clock
     "bulk_job_outcome": "done",  # or failed, aborted, stuck
 }
+
+_ON_OFF = ("off", "on")
+
+CHOICES: dict[str, tuple[object, ...]] = {
+    **{name: _ON_OFF for name, value in DEFAULTS.items() if value in _ON_OFF},
+    "refresh_reuse": ("revoke_family", "reject_only"),
+    "approval_eviction": ("oldest", "least_recently_used"),
+    "invalid_client_status": (400, 401),
+    "token_basic_auth": ("reject", "accept"),
+    "verifier_tilde": ("reject", "accept"),
+    "loopback_ip_callback": ("reject", "accept"),
+    "pkce_missing_app": ("redirect", "body"),
+    "pkce_missing_org": ("approval_page", "redirect"),
+    "user_not_approved": ("app_blocked", "invalid_app_access"),
+    "pkce_required_app": ("app", "on", "off"),
+    "refresh_rotation": ("app", "on", "off"),
+    "connected_app_by_metadata": ("reject", "allow"),
+    "bulk_last_locator": ("null", "absent"),
+    "bulk_pages_key": ("nextRecordsUrl", "nextRecordUrl"),
+    "bulk_job_outcome": ("done", "failed", "aborted", "stuck"),
+}
+"""All values of those that have but a few."""
