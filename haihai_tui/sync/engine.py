@@ -35,7 +35,8 @@ from haihai_tui.sync.services import PlanEntry, Services
 from haihai_tui.sync.suppressions import Suppressions
 from haihai_tui.sync.tables.fixed import TableDamaged
 from haihai_tui.sync.tables.snapshot import Snapshot
-from haihai_tui.sync.writeback import Source, WriteBack
+from haihai_tui.sync.writeback import WriteBack
+from haihai_tui.sync.writeback_source import Source
 
 FLOWS = ("customers", "suppressions", "page-views")
 

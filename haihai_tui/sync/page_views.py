@@ -30,7 +30,7 @@ from haihai_tui.sync.services import Services
 from haihai_tui.sync.tables.fixed import FixedTable, TableDamaged, patch_fixed
 from haihai_tui.sync.tables.lines import LineChange, LineTable, write_lines
 from haihai_tui.sync.tables.sorting import sort_records
-from haihai_tui.sync.writeback import Source, Target, Wanted, write_changed
+from haihai_tui.sync.writeback_source import Source, Target, Wanted, write_changed
 
 FLOW = "page-views"
 LEDGER = "page-views.ledger"

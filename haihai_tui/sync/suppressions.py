@@ -35,7 +35,7 @@ from haihai_tui.sync.suppression_ledger import (
 )
 from haihai_tui.sync.tables.fixed import FixedTable, patch_fixed
 from haihai_tui.sync.tables.sorting import sort_records
-from haihai_tui.sync.writeback import NULL, Source, Target, Wanted, write_changed
+from haihai_tui.sync.writeback_source import NULL, Source, Target, Wanted, write_changed
 
 FLOW = "suppressions"
 KNOWN_LIMIT = 500_000
@@ -208,12 +208,11 @@ class Suppressions(Source):
         state = fields.get(self._config.state_field)
         if state is not None:
             word, now = _state_value(state, standing.state), current[state.name]
-            if standing.state == b"a" and now in ("", "false"):
-                return None
             problem = _unfit(state, word)
-            if problem:
+            if problem and word != now:
                 return Wanted({}, (problem,))
-            if word != now:
+            # Nobody who was never told otherwise needs to be called 配信可能.
+            if word != now and not (standing.state == b"a" and now == ""):
                 values[state.name] = word
         silences = bool(values) and standing.state in SILENT
         self._add_moment(values, fields, standing, current)
@@ -244,8 +243,8 @@ class Suppressions(Source):
         field = fields.get(self._config.status_field)
         if field is None:
             return
-        word = ERROR_WORDS[standing.in_error]
-        if word != current[field.name]:
+        word, now = ERROR_WORDS[standing.in_error], current[field.name]
+        if word != now and (standing.in_error or standing.state != b"a" or now):
             values[field.name] = word
 
     def weight(self, stopped: int) -> guard.Weight:

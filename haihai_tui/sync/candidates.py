@@ -1,0 +1,240 @@
+"""The Salesforce records that a write-back flow has to look at.
+
+Those that share an address whose answer changed, those linked to it, those that moved
+in Salesforce themselves, and those refused before; sorted by address, each once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from haihai_tui.errors import text
+from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
+from haihai_tui.sync.customers import INDEX
+from haihai_tui.sync.events import Event
+from haihai_tui.sync.matching import EVENT_WIDTH
+from haihai_tui.sync.reading import literal, overlapped, records_of
+from haihai_tui.sync.services import Services
+from haihai_tui.sync.tables.csvlines import csv_line
+from haihai_tui.sync.tables.fixed import FixedTable
+from haihai_tui.sync.tables.records import ID_WIDTH, parse_record
+from haihai_tui.sync.tables.sorting import sort_records
+from haihai_tui.sync.writeback_source import Source, Target
+
+LOOK_UP_LIMIT = 3_000
+"""Up to so many changed addresses are asked for by name; above, all are read."""
+
+FILTER_LIMIT = 200_000
+"""Up to so many changed addresses are kept in memory to filter a whole read."""
+
+URL_BUDGET = 11_000
+"""Percent-encoded bytes of one IN list; the whole URL may have 16,384."""
+
+_KEY_HEX = 2 * KEY_BYTES
+
+SEPARATOR = b"\x1f"
+"""Between key (hex), Id and current values (CSV) of a candidate line."""
+
+
+class Candidates:
+    """Reads the candidates of one run, object by object."""
+
+    def __init__(self, services: Services, source: Source, retried: list[str]) -> None:
+        """`retried` holds the Ids of records refused by earlier runs."""
+        self._services = services
+        self._source = source
+        self._folder = source.folder
+        self._retried = retried
+        self._scans: dict[str, Path] = {}
+
+    def _cursor_name(self, target: Target) -> str:
+        return f"{self._source.flow}.{target.name}"
+
+    def read_times(self, targets: list[Target]) -> dict[str, str]:
+        """The service's time before anything is read, per object.
+
+        A first run has no window to read; it asks for one row to learn the time.
+        """
+        cursors = {}
+        for target in targets:
+            name = self._cursor_name(target)
+            cursor = self._services.state.cursor(name)
+            if cursor is None:
+                soql = f"SELECT Id FROM {target.name} LIMIT 1"
+            else:
+                since = overlapped(
+                    cursor, self._services.config.customers.overlap_minutes
+                )
+                soql = target.select(f"SystemModstamp >= {since}")
+                soql += " ORDER BY SystemModstamp, Id"
+            extract = self._services.salesforce.extract(soql, self._folder)
+            spool = self._folder / f"scan.{target.name}"
+            with spool.open("wb") as out:
+                for record in records_of(extract.pages()):
+                    if cursor is not None:
+                        _spool(record, target, out)
+            self._scans[target.name] = spool
+            cursors[name] = literal(extract.as_of)
+        return cursors
+
+    def of(self, target: Target, changed: Path, *, everyone: bool) -> Iterator[bytes]:
+        """Lines of key (hex), Id and current values, ascending, without repeats."""
+        spool = self._scans[target.name]
+        with spool.open("ab") as out:
+            self._look_up(target, changed, out, everyone=everyone)
+            self._look_up_retried(target, out)
+        with spool.open("rb") as stream:
+            lines = (line[:-1] for line in stream)
+            last = b""
+            for line in sort_records(lines, _whole, self._folder, target.name):
+                head = line[: _KEY_HEX + 1 + ID_WIDTH]
+                if head != last:
+                    yield line
+                last = head
+
+    def _look_up(
+        self, target: Target, changed: Path, out: IO[bytes], *, everyone: bool
+    ) -> None:
+        if everyone:
+            self._look_up_all(target, None, out)
+        elif self._source.changed == 0:
+            return
+        elif self._source.changed <= LOOK_UP_LIMIT:
+            self._look_up_by_name(target, changed, out)
+        else:
+            self._look_up_all(target, changed, out)
+
+    def _look_up_by_name(self, target: Target, changed: Path, out: IO[bytes]) -> None:
+        with self._index(target) as index:
+            emails: list[str] = []
+            ids: dict[str, bytes] = {}
+            size = 0
+            for key, address in _changed_lines(changed):
+                linked = [
+                    one[KEY_BYTES:-1].decode() for one in index.find(bytes.fromhex(key))
+                ]
+                ids |= dict.fromkeys(linked, key.encode())
+                emails.append(_quoted(address))
+                size += len(quote(emails[-1])) + 27 * len(linked) + 3
+                if size >= URL_BUDGET:
+                    self._ask(target, emails, ids, out)
+                    emails, ids, size = [], {}, 0
+            if emails:
+                self._ask(target, emails, ids, out)
+
+    def _index(self, target: Target) -> FixedTable:
+        path = self._services.table(INDEX, EVENT_WIDTH) if target.linked else None
+        return FixedTable(path, EVENT_WIDTH, KEY_BYTES)
+
+    def _ask(
+        self, target: Target, emails: list[str], ids: dict[str, bytes], out: IO[bytes]
+    ) -> None:
+        condition = f"{target.address_field} IN ({','.join(emails)})"
+        if ids:
+            listed = ",".join(f"'{one}'" for one in ids)
+            condition = f"({condition} OR Id IN ({listed}))"
+        asked = {fold_address(_unquoted(one)) for one in emails}
+        extract = self._services.salesforce.extract(
+            target.select(condition), self._folder
+        )
+        for record in records_of(extract.pages()):
+            self._services.pacer.check()
+            _spool(record, target, out, linked=ids, asked=asked)
+
+    def _look_up_all(
+        self, target: Target, changed: Path | None, out: IO[bytes]
+    ) -> None:
+        """Read all records; keep those of `changed` addresses (None: of any)."""
+        keys: set[str] | None = None
+        linked: dict[str, bytes] = {}
+        if changed is not None and self._source.changed <= FILTER_LIMIT:
+            keys = {key for key, _ in _changed_lines(changed)}
+            linked = self._linked_ids(target, changed)
+        extract = self._services.salesforce.extract(
+            target.select(), self._folder, expect_many=True
+        )
+        done = 0
+        for page in extract.pages():
+            self._services.pacer.check()
+            for record in records_of([page]):
+                _spool(record, target, out, linked=linked, only=keys)
+            page.path.unlink(missing_ok=True)
+            done += page.rows
+            self._tell_progress(target, done)
+
+    def _linked_ids(self, target: Target, changed: Path) -> dict[str, bytes]:
+        with self._index(target) as index:
+            return {
+                record[KEY_BYTES:-1].decode(): key.encode()
+                for key, _ in _changed_lines(changed)
+                for record in index.find(bytes.fromhex(key))
+            }
+
+    def _tell_progress(self, target: Target, done: int) -> None:
+        wording = text("{sobject} を照合中: {done} 件", sobject=target.name, done=done)
+        data = {"stage": "match", "object": target.name, "done": done}
+        self._services.listener(
+            Event("progress", self._source.flow, wording, "debug", data)
+        )
+
+    def _look_up_retried(self, target: Target, out: IO[bytes]) -> None:
+        prefix = target.described.key_prefix
+        ids = [one for one in self._retried if one.startswith(prefix)]
+        for at in range(0, len(ids), 300):
+            listed = ",".join(f"'{one}'" for one in ids[at : at + 300])
+            extract = self._services.salesforce.extract(
+                target.select(f"Id IN ({listed})"), self._folder
+            )
+            for record in records_of(extract.pages()):
+                _spool(record, target, out)
+
+
+def _changed_lines(path: Path) -> Iterator[tuple[str, str]]:
+    with path.open(encoding="utf-8") as stream:
+        for line in stream:
+            key, address = line.rstrip("\n").split("\t")
+            yield key, address
+
+
+def _spool(
+    record: bytes,
+    target: Target,
+    out: IO[bytes],
+    *,
+    linked: Mapping[str, bytes] | None = None,
+    asked: set[str | None] | None = None,
+    only: set[str] | None = None,
+) -> None:
+    """Write a candidate line: under the record's own address where that was asked
+    for, else under the address that it is linked to."""
+    one, written, *values = parse_record(record, len(target.columns))
+    folded = fold_address(written)
+    key = address_key(folded).hex() if folded else ""
+    own = bool(key) and (only is None or key in only)
+    if asked is not None:
+        own = folded in asked
+    if not own:
+        link = (linked or {}).get(one)
+        if link is None:
+            return
+        key = link.decode()
+    if not key:
+        return
+    cells = csv_line([value.replace("\n", " ") for value in values])
+    out.write(SEPARATOR.join((key.encode(), one.encode(), cells.encode())) + b"\n")
+
+
+def _quoted(address: str) -> str:
+    escaped = address.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _unquoted(literal_text: str) -> str:
+    return literal_text[1:-1].replace("\\'", "'").replace("\\\\", "\\")
+
+
+def _whole(line: bytes) -> bytes:
+    return line

@@ -1,0 +1,122 @@
+"""What a write-back flow is told by its source: addresses that changed, and what
+each record should hold."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import IO
+
+from haihai_tui.sync import guard
+from haihai_tui.sync.mapping import Problem
+from haihai_tui.sync.ports import Field, SObject, Transaction
+from haihai_tui.sync.services import Services
+
+NULL = "#N/A"
+"""Sets a field to null in an update table (as in Bulk 2.0)."""
+
+
+@dataclass(slots=True)
+class Target:
+    """One object's fields that a flow writes, as the user may see and edit them."""
+
+    described: SObject
+    address_field: str
+    fields: tuple[Field, ...]
+    linked: bool
+
+    @property
+    def name(self) -> str:
+        return self.described.name
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("Id", self.address_field, *(field.name for field in self.fields))
+
+    def select(self, *conditions: str) -> str:
+        wanted = [f"{self.address_field} != null", *conditions]
+        where = " AND ".join(condition for condition in wanted if condition)
+        return f"SELECT {', '.join(self.columns)} FROM {self.name} WHERE {where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one record should hold: new values by field name; problems beside it."""
+
+    values: Mapping[str, str]
+    problems: tuple[Problem, ...] = ()
+    silences: bool = False
+
+
+class Source(ABC):
+    """What the two flows differ in."""
+
+    flow: str
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.folder = services.scratch / self.flow
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.read = 0
+        self.changed = 0
+
+    @property
+    @abstractmethod
+    def sobjects(self) -> tuple[str, ...]: ...
+
+    @property
+    @abstractmethod
+    def field_names(self) -> tuple[str, ...]:
+        """The configured target fields, the empty ones left out."""
+
+    @abstractmethod
+    def types_for(self, field_name: str) -> frozenset[str]:
+        """The field types that can take what this source writes there."""
+
+    @property
+    @abstractmethod
+    def had_ledger(self) -> bool:
+        """Whether earlier runs have kept anything; known after `collect`."""
+
+    @abstractmethod
+    def collect(self, changed: IO[bytes]) -> None:
+        """Read the service, build the next ledger, write changed addresses.
+
+        One line each: the address's key in hex, a tab, the folded address;
+        ascending.
+        """
+
+    @abstractmethod
+    def rewind(self) -> None:
+        """The next `wanted` asks from the lowest key again."""
+
+    @abstractmethod
+    def wanted(
+        self, key: bytes, target: Target, current: Mapping[str, str]
+    ) -> Wanted | None:
+        """What a record with this address should hold; keys come ascending."""
+
+    @abstractmethod
+    def weight(self, stopped: int) -> guard.Weight: ...
+
+    @abstractmethod
+    def keep(self, transaction: Transaction) -> None:
+        """Make the next ledger current."""
+
+    @abstractmethod
+    def done(self) -> None:
+        """After the commit: drop what was superseded."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close what is open, whether or not there was a commit."""
+
+
+def write_changed(out: IO[bytes], changed: Iterable[tuple[bytes, str]]) -> int:
+    """Write changed addresses as `Source.collect` has to; their number."""
+    count = 0
+    for key, address in changed:
+        out.write(f"{key.hex()}\t{address}\n".encode())
+        count += 1
+    return count
