@@ -63,6 +63,8 @@ _KEY_NAMES = {
     "tab": "Tab",
     "up": "Up",
     "down": "Down",
+    "left": "Left",
+    "right": "Right",
     "pageup": "PageUp",
     "pagedown": "PageDown",
     "home": "Home",
@@ -131,14 +133,14 @@ ACTIONS: tuple[Action, ...] = (
     *(
         Action(
             f"home.menu{number}",
-            str(number % 10),
-            text("メニュー {n}", n=number % 10),
-            text("メニューの {n} 番の画面を開きます", n=number % 10),
+            str(number),
+            text("メニュー"),
+            text("その番号の画面を開きます"),
             f"menu({number})",
             ("home",),
             shown=False,
         )
-        for number in range(1, 11)
+        for number in range(1, 10)
     ),
     Action(
         "home.next",
@@ -159,6 +161,70 @@ ACTIONS: tuple[Action, ...] = (
         shown=False,
     ),
     # ------------------------------------------------------------- settings
+    Action(
+        "settings.save",
+        "f5",
+        text("確認して保存"),
+        text("入力した内容で接続して確かめ、問題がなければ保存して次へ進みます"),
+        "save",
+        ("settings",),
+    ),
+    Action(
+        "settings.previous",
+        "f3",
+        text("前へ"),
+        text("前の手順に戻ります。入力の途中は残ります"),
+        "previous",
+        ("settings",),
+    ),
+    Action(
+        "settings.next",
+        "f4",
+        text("次へ"),
+        text("保存せずに次の手順へ進みます。入力の途中は残ります"),
+        "next",
+        ("settings",),
+    ),
+    Action(
+        "settings.pick",
+        "f6",
+        text("一覧"),
+        text("グループ、オブジェクト、項目、条件を一覧から選びます"),
+        "pick",
+        ("settings",),
+    ),
+    Action(
+        "settings.force",
+        "f7",
+        text("このまま保存"),
+        text("確認で問題が見つかっても、入力を保存します"),
+        "force",
+        ("settings",),
+    ),
+    Action(
+        "settings.revert",
+        "f8",
+        text("元に戻す"),
+        text("入力の途中を捨て、保存されている設定に戻します"),
+        "revert",
+        ("settings",),
+    ),
+    Action(
+        "settings_row.accept",
+        "f5",
+        text("決定"),
+        text("この対応を表に入れます"),
+        "accept",
+        ("settings_row",),
+    ),
+    Action(
+        "settings_row.pick",
+        "f6",
+        text("一覧"),
+        text("Salesforce の項目を一覧から選びます"),
+        "pick",
+        ("settings_row",),
+    ),
     # ------------------------------------------------------------ authorise
     Action(
         "authorise.begin",
@@ -397,6 +463,30 @@ ACTIONS: tuple[Action, ...] = (
         shown=False,
     ),
     # -------------------------------------------------------------- reviews
+    Action(
+        "reviews.decide",
+        "f5",
+        text("決める"),
+        text("選んだ候補をこのアドレスの人とし、次の実行から反映します"),
+        "decide",
+        ("reviews",),
+    ),
+    Action(
+        "reviews.next",
+        "f6",
+        text("次の候補"),
+        text("次の候補を選びます"),
+        "next_candidate",
+        ("reviews",),
+    ),
+    Action(
+        "reviews.nobody",
+        "f7",
+        text("どれも違う"),
+        text("どの候補もこのアドレスの人ではないとし、連携しません"),
+        "nobody",
+        ("reviews",),
+    ),
     # -------------------------------------------------------------- history
     # --------------------------------------------------------- troubleshoot
     Action(

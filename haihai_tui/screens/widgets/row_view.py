@@ -59,9 +59,14 @@ class RowView(ScrollView, can_focus=True):
     class Moved(Message):
         """The cursor is on another row, or the rows are others."""
 
-        def __init__(self, row: int) -> None:
+        def __init__(self, view: RowView, row: int) -> None:
             super().__init__()
+            self.view = view
             self.row = row
+
+        @property
+        def control(self) -> RowView:
+            return self.view
 
     def __init__(
         self,
@@ -102,7 +107,7 @@ class RowView(ScrollView, can_focus=True):
         self.refresh_line(before)
         self.refresh_line(self.cursor)
         if self.cursor != before:
-            self.post_message(self.Moved(self.cursor))
+            self.post_message(self.Moved(self, self.cursor))
 
     def _bring_into_sight(self) -> None:
         top, height = self.scroll_offset.y, max(self.size.height, 1)
