@@ -386,7 +386,7 @@ def test_rows_can_be_refused_on_demand(sandbox: Sandbox, http: httpx.Client) -> 
     assert [row[0] for row in good[1:]] == [made[0], made[3]]
     assert bad[1][1] == (
         "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record or 1 "
-        f"records: {made[1]}: --"
+        f"records: {made[1]}:--"
     )
     _, [good, bad, _] = run(http, data, "update")
     assert (len(good), len(bad)) == (5, 1)

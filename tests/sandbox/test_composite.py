@@ -230,3 +230,24 @@ def test_batch(http: httpx.Client) -> None:
     assert answer["hasErrors"] is True
     assert [each["statusCode"] for each in answer["results"]] == [200, 400, 412]
     assert answer["results"][0]["result"]["DailyApiRequests"]["Max"] == 15000
+
+
+def test_field_names_of_rows_have_no_case(http: httpx.Client) -> None:
+    [row] = send(http, "POST", ROWS, contact(lastname="小文字"))
+    by_id = contact(ID=row["id"], LASTNAME="大文字")
+    assert codes(send(http, "PATCH", ROWS, by_id)) == [""]
+    address = "case@example.com"
+    upsert = f"{ROWS}/Contact/Email"
+    first = send(http, "PATCH", upsert, contact(email=address, LastName="a"))
+    again = send(http, "PATCH", upsert, contact(EMAIL=address, LastName="b"))
+    assert [first[0]["created"], again[0]["created"]] == [True, False]
+    twice = [contact(email=address), contact(Email=address)]
+    assert codes(send(http, "PATCH", upsert, *twice)) == ["DUPLICATE_VALUE"] * 2
+
+
+def test_upsert_by_id_updates_or_creates(http: httpx.Client) -> None:
+    [row] = send(http, "POST", ROWS, contact(LastName="一"))
+    rows = contact(id=row["id"], LastName="二"), contact(LastName="新規")
+    known, new = send(http, "PATCH", f"{ROWS}/Contact/Id", *rows)
+    assert (known["id"], known["created"]) == (row["id"], False)
+    assert (new["success"], new["created"]) == (True, True)

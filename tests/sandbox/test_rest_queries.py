@@ -268,6 +268,8 @@ def test_tokens_and_apps_can_be_asked_for(sandbox: Sandbox, http: httpx.Client) 
     )
     tokens = ask(http, "SELECT Id, AppName, UserId, UseCount FROM OauthToken")
     assert tokens["records"][0]["Id"] is None
+    address = tokens["records"][0]["attributes"]["url"]
+    assert address.endswith("/OauthToken/000000000000000AAA")
     assert tokens["records"][0]["AppName"] == "App_HaihaiConnect"
     apps = ask(http, "SELECT Name FROM ConnectedApplication")
     assert "App_HaihaiConnect" in [each["Name"] for each in apps["records"]]

@@ -121,6 +121,12 @@ def test_custom_field_records(http: httpx.Client) -> None:
     soql = "SELECT Id FROM CustomField WHERE TableEnumOrId = 'Account'"
     found = http.get(f"{API}/tooling/query", params={"q": soql}).json()
     assert [each["Id"] for each in found["records"]] == [made.json()["id"]]
+    assert found["records"][0]["attributes"] == {"type": "CustomField", "url": path}
+    assert list(found) == [
+        *("size", "totalSize", "done"),
+        *("queryLocator", "entityTypeName", "records"),
+    ]
+    assert (found["size"], found["entityTypeName"]) == (1, "CustomField")
     assert http.delete(path).status_code == 204
     assert http.get(path).status_code == 404
 

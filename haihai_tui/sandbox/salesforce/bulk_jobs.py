@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from haihai_tui.sandbox.salesforce import ids, timestamps
-from haihai_tui.sandbox.salesforce.errors import ApiError, not_found
+from haihai_tui.sandbox.salesforce.errors import ApiError, not_found, not_json
 
 if TYPE_CHECKING:
     from haihai_tui.sandbox.salesforce.context import Context
@@ -188,7 +188,7 @@ def parse_object(text: bytes) -> dict[str, Any]:
     try:
         body = json.loads(text)
     except ValueError as error:
-        raise ApiError(400, "JSON_PARSER_ERROR", str(error)) from None
+        raise ApiError(400, "JSON_PARSER_ERROR", not_json(error)) from None
     if not isinstance(body, dict):
         wrong = "The HTTP entity body must be a JSON object"
         raise ApiError(400, "JSON_PARSER_ERROR", wrong)

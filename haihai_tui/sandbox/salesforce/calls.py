@@ -17,6 +17,7 @@ from haihai_tui.sandbox.salesforce.errors import (
     ApiError,
     method_not_allowed,
     not_found,
+    not_json,
 )
 from haihai_tui.sandbox.salesforce.rendering import Layout
 
@@ -47,12 +48,8 @@ class Call:
         """The body; ApiError JSON_PARSER_ERROR if it is no JSON."""
         try:
             return json.loads(self.body.decode("utf-8"))
-        except UnicodeDecodeError:
-            message = "Invalid UTF-8 in the request body"
-            raise ApiError(400, "JSON_PARSER_ERROR", message) from None
-        except json.JSONDecodeError as error:
-            message = f"{error.msg} at [line:{error.lineno}, column:{error.colno}]"
-            raise ApiError(400, "JSON_PARSER_ERROR", message) from None
+        except ValueError as error:
+            raise ApiError(400, "JSON_PARSER_ERROR", not_json(error)) from None
 
     def object(self) -> dict[str, Any]:
         """The body, which has to be a JSON object."""

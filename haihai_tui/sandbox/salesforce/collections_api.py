@@ -18,6 +18,7 @@ from haihai_tui.sandbox.salesforce.records import (
     Records,
     no_external_id,
     record_values,
+    take,
 )
 
 MOST = 200
@@ -87,7 +88,7 @@ class Collections:
 
         def work(record: Mapping[str, Any]) -> dict[str, Any]:
             values = record_values(record)
-            given = values.pop("id", None) or values.pop("Id", None)
+            given = take(values, "Id")
             if not given:
                 message = "Id not specified in an update call"
                 raise RowError("MISSING_ARGUMENT", message)
@@ -108,7 +109,7 @@ class Collections:
 
         def work(record: Mapping[str, Any]) -> dict[str, Any]:
             values = record_values(record)
-            key = values.pop(field.name, None)
+            key = take(values, field.name)
             if key in repeated:
                 message = f"Duplicate external id specified: {key}"
                 raise RowError("DUPLICATE_VALUE", message, [field.name])
@@ -257,7 +258,7 @@ def _repeated(records: list[dict[str, Any]], name: str) -> set[Any]:
     seen: set[Any] = set()
     repeated: set[Any] = set()
     for record in records:
-        key = record.get(name)
+        key = take(dict(record), name)
         if key in seen and key is not None:
             repeated.add(key)
         seen.add(key)

@@ -23,8 +23,19 @@ class RowError(Exception):
         self.fields = list(fields)
 
     def bulk(self) -> str:
-        """`CODE:message:fields --`, the form of Bulk API 2.0's `sf__Error`."""
-        return f"{self.code}:{self.message}:{','.join(self.fields)} --"
+        """`CODE:message:fields --`, the form of Bulk API 2.0's `sf__Error`.
+
+        Without fields no blank stands before the dashes.
+        """
+        fields = f"{','.join(self.fields)} " if self.fields else ""
+        return f"{self.code}:{self.message}:{fields}--"
+
+
+def not_json(error: ValueError) -> str:
+    """The message of JSON_PARSER_ERROR for what the decoder raised."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at [line:{error.lineno}, column:{error.colno}]"
+    return "Invalid UTF-8 in the request body"
 
 
 class ApiError(Exception):

@@ -89,6 +89,7 @@ class Queries:
                 version=call.version,
                 pretty=call.pretty,
                 next_url=next_url,
+                base=self._base,
             )
         )
 

@@ -45,6 +45,12 @@ def record_values(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "attributes"}
 
 
+def take(values: dict[str, Any], name: str) -> Any:
+    """Remove a field, whatever its case; None where it is not."""
+    found = next((key for key in values if key.lower() == name.lower()), None)
+    return None if found is None else values.pop(found)
+
+
 class Records:
     """The routes below `/sobjects/X`."""
 

@@ -68,6 +68,10 @@ def scalar(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+_NO_ID = "000000000000000AAA"
+"""Stands in the address of a record that has no id, as of OauthToken."""
+
+
 def page(
     org: Org,
     result: QueryResult,
@@ -77,10 +81,18 @@ def page(
     version: str,
     pretty: bool,
     next_url: str | None,
+    base: str = "",
 ) -> str:
-    """`{"totalSize":…,"done":…,"nextRecordsUrl":…,"records":[…]}` of some rows."""
+    """`{"totalSize":…,"done":…,"nextRecordsUrl":…,"records":[…]}` of some rows.
+
+    `base` is `tooling/` for the Tooling API, which also tells the size of the page
+    and the type of its records.
+    """
     layout = Layout(pretty)
     head: dict[str, Any] = {"totalSize": result.total, "done": next_url is None}
+    if base:
+        head = {"size": end - start, **head, "queryLocator": None}
+        head["entityTypeName"] = result.sobject
     if next_url is not None:
         head["nextRecordsUrl"] = next_url
     members = [f'"{key}"{layout.colon}{scalar(value)}' for key, value in head.items()]
@@ -92,7 +104,8 @@ def page(
             for row in result.groups[start:end]
         ]
     else:
-        records = record_texts(org, result, result.slots[start:end], version, layout)
+        place = f"/services/data/v{version}/{base}sobjects"
+        records = record_texts(org, result, result.slots[start:end], place, layout)
     members.append(f'"records"{layout.colon}{layout.array(records)}')
     body = ",".join(layout.line(1) + member for member in members)
     return f"{{{body}{layout.line(0)}}}"
@@ -104,26 +117,26 @@ def _aggregate(names: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def record_texts(
-    org: Org, result: QueryResult, slots: Slots, version: str, layout: Layout
+    org: Org, result: QueryResult, slots: Slots, place: str, layout: Layout
 ) -> list[str]:
-    """Each record as text, with its attributes."""
+    """Each record as text, with its attributes; `place` begins their addresses."""
     tree: Tree = {}
     for column in result.paths:
         branch = tree
         for name, get_id in column.parents:
             branch = branch.setdefault(name, (get_id, {}))[1]
         branch[column.field.name] = column
-    writer = _Writer(org, version, layout)
-    ids = [str(result.ids(slot)) for slot in slots]
+    writer = _Writer(org, place, layout)
+    ids = [result.ids(slot) or _NO_ID for slot in slots]
     return writer.objects(result.sobject, ids, tree, slots, 1)
 
 
 class _Writer:
     """Puts objects together from one list of texts for each member."""
 
-    def __init__(self, org: Org, version: str, layout: Layout) -> None:
+    def __init__(self, org: Org, place: str, layout: Layout) -> None:
         self._org = org
-        self._version = version
+        self._place = place
         self._layout = layout
 
     def objects(
@@ -141,7 +154,7 @@ class _Writer:
 
     def _attributes(self, sobject: str, depth: int) -> str:
         line, colon = self._layout.line, self._layout.colon
-        url = f"/services/data/v{self._version}/sobjects/{sobject}/%s"
+        url = f"{self._place}/{sobject}/%s"
         return (
             f'{{{line(depth)}"attributes"{colon}{{{line(depth + 1)}'
             f'"type"{colon}"{sobject}",{line(depth + 1)}"url"{colon}"{url}"'

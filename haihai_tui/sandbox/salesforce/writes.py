@@ -129,6 +129,8 @@ def upsert(
         raise RowError(
             "INVALID_FIELD", f"Field name provided, {ext_field} is not an External ID"
         )
+    if field.name == "Id" and ext_value is None:
+        return insert(org, sobject, values, user_id), True
     if field.name == "Id":
         update(org, sobject, str(ext_value), values, user_id)
         return str(ids.normalise(str(ext_value))), False
