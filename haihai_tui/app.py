@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
+from textual.filter import Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
@@ -79,6 +80,13 @@ class ConsoleApp(App[int]):
         for one in themes.THEMES:
             self.register_theme(one)
         self.theme = theme if theme in themes.NAMES else themes.DARK
+        if self.no_color:
+            # Textual would still send shades of grey; the sheets use other means.
+            self.theme = themes.SIXTEEN
+            self._filters = [
+                NoColor() if isinstance(one, Monochrome) else one
+                for one in self._filters
+            ]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return tokens()
@@ -212,6 +220,9 @@ class ConsoleApp(App[int]):
         self._keep_preferences()
 
     def action_theme(self) -> None:
+        if self.no_color and self.front is not None:
+            self.front.say(text("NO_COLOR が設定されているため、色を使いません。"))
+            return
         self.theme = themes.following(self.theme)
         if self.front is not None:
             self.front.say(themes.NAMES[self.theme])

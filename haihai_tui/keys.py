@@ -299,7 +299,7 @@ ACTIONS: tuple[Action, ...] = (
         text("計画を開く"),
         text("表示中の実行の変更内容を 1 件ずつ確かめます"),
         "show_plan",
-        ("run",),
+        ("run", "run_record"),
     ),
     Action(
         "run.rejects",
@@ -488,6 +488,30 @@ ACTIONS: tuple[Action, ...] = (
         ("reviews",),
     ),
     # -------------------------------------------------------------- history
+    Action(
+        "history.open",
+        "f5,enter",
+        text("開く"),
+        text("選んだ実行の件数とログを表示します"),
+        "open_run",
+        ("history",),
+    ),
+    Action(
+        "history.chart",
+        "f6",
+        text("グラフ/表"),
+        text("所要時間、件数、エラー、API の推移を表示します"),
+        "chart",
+        ("history",),
+    ),
+    Action(
+        "history.measure",
+        "f7",
+        text("次の指標"),
+        text("グラフにする指標を切り替えます"),
+        "measure",
+        ("history",),
+    ),
     # --------------------------------------------------------- troubleshoot
     Action(
         "troubleshoot.go",

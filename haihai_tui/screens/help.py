@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -34,12 +35,17 @@ class KeyList(Static):
         return Content("\n").join(list(self._lines()))
 
     def _lines(self) -> Iterator[Content]:
-        for action in self._actions:
+        # Keys in a row that do the same, like the digits of a menu, are one line.
+        for tooltip, same in groupby(self._actions, key=lambda one: one.tooltip):
+            first, *others = same
+            shown = first.keys_shown
+            if others:
+                shown = f"{first.key_shown}-{others[-1].key_shown}"
             yield Content.assemble(
-                (fitted(action.keys_shown, _KEY_WIDTH), "bold"),
-                fitted(words(self, action.label), _LABEL_WIDTH),
+                (fitted(shown, _KEY_WIDTH), "bold"),
+                fitted(words(self, first.label), _LABEL_WIDTH),
                 " ",
-                (words(self, action.tooltip), "$secondary"),
+                (words(self, tooltip), "$secondary"),
             )
 
 

@@ -27,7 +27,7 @@ from haihai_tui.screens.widgets.words import Heading, Words, words
 from haihai_tui.services.overview import Connection, Overview, Step, overview
 
 _REFRESH_S = 5.0
-_STEPS = 3
+_STEPS = 2
 _LEVEL_STYLES = {"ok": "$success", "warning": "$warning", "error": "bold $error"}
 
 
@@ -113,7 +113,8 @@ class HomeScreen(ConsoleScreen):
         yield Heading(text("メニュー"))
         with Grid(id="menu"):
             for number, entry in enumerate(self._menu, 1):
-                label = text("{n} {label}", n=number % 10, label=entry.label)
+                mark = number if number < 10 else " "
+                label = text("{n} {label}", n=mark, label=entry.label)
                 yield Deed(label, id=f"menu-{number}", plain=True)
 
     def on_mount(self) -> None:
@@ -147,7 +148,6 @@ class HomeScreen(ConsoleScreen):
     def fill(self) -> None:
         if self._found is None:
             return
-        self.query_one("#loading").display = False
         self._show_steps(self._found.steps)
         lines = self.query(ConnectionLine)
         for line, connection in zip(lines, self._found.connections, strict=True):
@@ -156,6 +156,9 @@ class HomeScreen(ConsoleScreen):
 
     def _show_steps(self, steps: Sequence[Step]) -> None:
         possible = [step for step in steps if screens.exists(step.screen)]
+        waiting = self.query_one("#loading", Words)
+        waiting.show(text("いま必要な作業はありません。"))
+        waiting.display = not possible
         for at, line in enumerate(self.query(StepLine)):
             line.show(possible[at] if at < len(possible) else None)
 

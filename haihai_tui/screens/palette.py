@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     from haihai_tui.app import ConsoleApp
     from haihai_tui.screens.base import ConsoleScreen
 
-_LABEL_WIDTH = 26
+_LABEL_WIDTH = 22
+_KEY_WIDTH = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,10 @@ class PaletteScreen(ModalScreen[str | None]):
             yield Words(text("上下で選び、Enter で開きます。Esc で閉じます。"))
 
     def on_mount(self) -> None:
-        self._list("")
+        self.call_after_refresh(self._list, "")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._list, self.query_one(Entry).value)
 
     def on_input_changed(self, event: Entry.Changed) -> None:
         event.stop()
@@ -69,14 +72,16 @@ class PaletteScreen(ModalScreen[str | None]):
         console = cast("ConsoleApp", self.app)
         found = self.query_one(OptionList)
         found.clear_options()
+        # Two cells are the list's own margin, one is its scroll bar.
+        room = found.size.width - _LABEL_WIDTH - _KEY_WIDTH - 4
         for command in self._commands:
             label, tells = console.t(command.label), console.t(command.tells)
             if wanted.casefold() in f"{label} {tells} {command.id}".casefold():
-                width = max(_LABEL_WIDTH, cell_len(label))
                 shown = Content.assemble(
-                    (fitted(label, width), "bold"),
-                    f" {fitted(command.key, 7)}",
-                    (tells, "$secondary"),
+                    (fitted(label, _LABEL_WIDTH), "bold"),
+                    " ",
+                    fitted(command.key, _KEY_WIDTH),
+                    fitted(tells, max(0, room)),
                 )
                 found.add_option(Option(shown, command.id))
         found.highlighted = 0 if found.option_count else None

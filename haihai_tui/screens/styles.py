@@ -10,8 +10,8 @@ import re
 from functools import cache
 from pathlib import Path, PurePath
 
-# Later sheets win: the narrow layout overrides what the base lays out.
-_SHARED = ("base", "narrow")
+# Later sheets win: narrow layouts and plain terminals override the base.
+_SHARED = ("base", "narrow", "plain")
 _TOKEN = re.compile(r"^\$([a-z-]+):\s*([^;]+);", re.MULTILINE)
 
 

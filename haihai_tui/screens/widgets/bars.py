@@ -105,7 +105,7 @@ class KeyBar(Static):
                 continue
             parts.append(part)
             left -= part.cell_length
-        return Content.assemble(*parts)
+        return Content.assemble(*parts, " " * left)
 
     def _order(self) -> Iterator[keys.Action]:
         """The help first, then the screen's own, then the rest."""
@@ -123,6 +123,6 @@ class KeyBar(Static):
         if screen.why_not(action.id) is not None:
             dim = f" {action.key_shown} ({label}) "
             return Content.styled(dim, "dim").stylize(style)
-        return Content.assemble((f" {action.key_shown} ", "bold"), f"{label} ").stylize(
-            style
-        )
+        return Content.assemble(
+            (f" {action.key_shown} ", "bold $primary"), f"{label} "
+        ).stylize(style)

@@ -101,9 +101,17 @@ class FlowTable(Static):
         return Content(_GAP).join(parts)
 
     def _legend(self) -> Content:
-        told = "  ".join(f"{mark} {words(self, label)}" for mark, label in LEGEND)
-        newest = words(self, text("右が最新"))
-        return _quiet(f"{told}  ({newest})")
+        """What the marks mean, broken between them where a line is full."""
+        parts = [f"{mark} {words(self, label)}" for mark, label in LEGEND]
+        parts.append(words(self, text("(右が最新)")))
+        lines = [""]
+        for part in parts:
+            longer = f"{lines[-1]}{_GAP}{part}" if lines[-1] else part
+            if cell_len(longer) <= self.size.width:
+                lines[-1] = longer
+            else:
+                lines.append(part)
+        return _quiet("\n".join(lines))
 
 
 _HEADS: tuple[Text, ...] = (
@@ -111,7 +119,7 @@ _HEADS: tuple[Text, ...] = (
     text("最終成功"),
     text("経過"),
     text("エラー"),
-    text("確認待ち"),
+    text("確認"),
     text("直近 14 回"),
 )
 _NUMBERS = (3, 4)
