@@ -75,7 +75,7 @@ def steps() -> tuple[Step, ...]:
         ),
         Step(
             "1.2.3",
-            text("アプリケーション App_HaihaiConnect"),
+            text("接続アプリ App_HaihaiConnect"),
             text(
                 "アプリケーションがあり、コールバック URL と OAuth 範囲 api、"
                 "refresh_token が登録されている。"
@@ -96,7 +96,7 @@ def steps() -> tuple[Step, ...]:
         ),
         Step(
             "1.2.5",
-            text("コンシューマ鍵とコンシューマの秘密"),
+            text("コンシューマ鍵と秘密"),
             text("両方が連携設定の Step3 に登録され、Salesforce のものと一致する。"),
             text(
                 "Salesforce: アプリケーションマネージャ > 参照 > コンシューマの"

@@ -114,6 +114,7 @@ class TickList(Vertical):
         super().__init__(id=id, classes="ticklist")
         self._states = tuple(states)
         self._rows: dict[str, TickRow] = {}
+        self._marked = ""
         self._options = OptionList(classes="rows")
         self._detail = Detail()
 
@@ -200,17 +201,31 @@ class TickList(Vertical):
         self._options.add_options(options)
 
     def _prompt(self, row: TickRow) -> Content:
+        """The chosen row has a mark and no colours: the cursor's own must do."""
+        is_chosen = row.id == self._marked
         state = words(self, row.state)
         gap = " " * max(1, self._margin() - cell_len(state))
         return Content.assemble(
-            (state, _COLOURS[row.level]), gap, words(self, row.label)
+            "> " if is_chosen else "  ",
+            (state, "bold" if is_chosen else _COLOURS[row.level]),
+            gap,
+            words(self, row.label),
         )
+
+    def _mark(self) -> None:
+        """Move the mark to the chosen row."""
+        before, chosen = self._rows.get(self._marked), self.chosen
+        self._marked = chosen.id if chosen else ""
+        for row in (before, chosen):
+            if row is not None:
+                self._options.replace_option_prompt(row.id, self._prompt(row))
 
     def _margin(self) -> int:
         longest = max(cell_len(words(self, state)) for state in self._states)
         return longest + 2
 
     def _show_detail(self) -> None:
+        self._mark()
         row = self.chosen
         if row is None:
             self._detail.show("", ())
