@@ -12,6 +12,7 @@ from haihai_tui import __version__
 
 FLOWS = ("customers", "suppressions", "page-views")
 CUSTOMERS = 1000
+SEED = 1
 
 _RUN = ("plan", "full", "from_file", "confirm")
 _SERVED = ("customers", "seed", "salesforce_port", "haihai_port", "state")
@@ -233,7 +234,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         confirm=found.confirm,
         write_profile=found.write_profile,
         customers=CUSTOMERS if found.customers is None else found.customers,
-        seed=1 if found.seed is None else found.seed,
+        seed=SEED if found.seed is None else found.seed,
         salesforce_port=found.salesforce_port or 0,
         haihai_port=found.haihai_port or 0,
         state=found.state,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from haihai_tui.arguments import Arguments
+from haihai_tui.arguments import CUSTOMERS, SEED, Arguments
 from haihai_tui.errors import text
 from haihai_tui.headless.output import Output
 from haihai_tui.services.paths import Home, home_at
@@ -36,8 +38,8 @@ MAPPING = (
 def demo_home(arguments: Arguments, output: Output) -> Iterator[tuple[Home, str]]:
     """A home that is gone afterwards, its profile joined to fresh sandboxes."""
     # Deferred: the servers are needed by the demo alone.
+    from haihai_tui.headless.worlds import served_world
     from haihai_tui.sandbox.liven import liven
-    from haihai_tui.sandbox.world import World
 
     output.say(
         text(
@@ -48,13 +50,7 @@ def demo_home(arguments: Arguments, output: Output) -> Iterator[tuple[Home, str]
     )
     with (
         tempfile.TemporaryDirectory(prefix="haihai-demo-") as folder,
-        World.start(
-            customers=arguments.customers,
-            seed=arguments.seed,
-            salesforce_port=arguments.salesforce_port,
-            haihai_port=arguments.haihai_port,
-            state=arguments.state,
-        ) as world,
+        served_world(arguments) as world,
     ):
         liven(world)
         home = home_at(Path(folder))
@@ -72,17 +68,40 @@ def demo_home(arguments: Arguments, output: Output) -> Iterator[tuple[Home, str]
 
 
 def _tell_next(output: Output, arguments: Arguments) -> None:
+    """Commands as they can be typed here: the program may not be on the path."""
+    program = program_name(sys.argv[0], os.environ.get("PATH"))
+    steps = (
+        (_same_demo(arguments), text("同じデータでコンソールを開く")),
+        ("--sandbox --write-profile", text("模擬サーバーを起動したままにする")),
+        ("--run-sync", text("  別の端末で連携を実行する")),
+        ("--run-sync --plan", text("  書き込まずに計画だけを見る")),
+        ("--status", text("  状態を確認する")),
+    )
+    width = max(len(options) for options, _ in steps)
     output.line()
     output.line(text("次にできること:"))
-    for line in (
-        text(
-            "  haihai-tui --sandbox --write-profile   模擬サーバーを起動したままにする"
-        ),
-        text("  haihai-tui --run-sync                  別の端末で連携を実行する"),
-        text("  haihai-tui --run-sync --plan           書き込まずに計画だけを見る"),
-        text("  haihai-tui --status                    状態を確認する"),
-    ):
-        output.line(line)
+    for options, meaning in steps:
+        output.line(f"  {program} {options:<{width}}  {output.render(meaning)}")
+
+
+def _same_demo(arguments: Arguments) -> str:
+    words = ["--demo"]
+    if arguments.customers != CUSTOMERS:
+        words.append(f"--customers {arguments.customers}")
+    if arguments.seed != SEED:
+        words.append(f"--seed {arguments.seed}")
+    return " ".join(words)
+
+
+def program_name(called: str, path: str | None) -> str:
+    """How this program is called from the present folder."""
+    if Path(called).name == "__main__.py":
+        return f"{os.path.basename(sys.executable)} -m haihai_tui"  # noqa: PTH119
+    name = Path(called).name
+    found = shutil.which(name, path=path)
+    if found is not None and os.path.realpath(found) == os.path.realpath(called):
+        return name
+    return os.path.relpath(called)
 
 
 def write_profile(home: Home, name: str, world: World) -> None:

@@ -9,7 +9,7 @@ from haihai_tui.arguments import Arguments
 from haihai_tui.errors import ExitCode, text
 from haihai_tui.headless.demo import write_profile
 from haihai_tui.headless.output import Output
-from haihai_tui.sandbox.world import World
+from haihai_tui.headless.worlds import served_world
 from haihai_tui.services.paths import Home
 
 
@@ -24,13 +24,7 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
     output.say(
         text("模擬サーバーを準備しています (顧客 {n} 件)。", n=arguments.customers)
     )
-    with World.start(
-        customers=arguments.customers,
-        seed=arguments.seed,
-        salesforce_port=arguments.salesforce_port,
-        haihai_port=arguments.haihai_port,
-        state=arguments.state,
-    ) as world:
+    with served_world(arguments) as world:
         if arguments.write_profile:
             write_profile(home, profile, world)
             output.say(

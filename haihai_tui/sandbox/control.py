@@ -68,6 +68,7 @@ class Control:
         self.switches = switches
         self.faults = Faults()
         self._error_body = error_body
+        self.commands = 0  # control calls that may have changed the imitation
         self._log: deque[dict[str, Any]] = deque(maxlen=_LOG_ROWS)
 
     # ------------------------------------------------------------ the log
@@ -176,6 +177,7 @@ class Control:
             if scope["type"] != "http":
                 await app(scope, receive, send)
             elif scope["path"].startswith(PREFIX):
+                self.commands += scope["method"] not in ("GET", "HEAD")
                 await app(scope, receive, _as_json(self._dated(send)))
             else:
                 await self._serve(app, scope, receive, send)

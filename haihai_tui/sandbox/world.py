@@ -19,6 +19,7 @@ from typing import Any
 from haihai_tui.sandbox.control import Clock, Control, Switches
 from haihai_tui.sandbox.haihai.app import Service
 from haihai_tui.sandbox.haihai.gate import Credentials
+from haihai_tui.sandbox.keeper import Keeper, Kept
 from haihai_tui.sandbox.salesforce import seed as records
 from haihai_tui.sandbox.salesforce.app import build_app, build_context
 from haihai_tui.sandbox.salesforce.apps import App, AppRegistry
@@ -88,11 +89,21 @@ class OrgParts:
         if self.state is None:
             return
         self.org.save(self.state)
-        values = {"apps": self.apps.dump(), "sessions": self.sessions.dump()}
+        self.save_tokens()
+
+    def save_tokens(self) -> None:
+        """Write apps and tokens alone: they change far more often than records."""
+        if self.state is None:
+            return
+        values = self.tokens()
         part = self.state / f"{_TOKENS}.part"
         part.touch(mode=0o600)
         part.write_text(json.dumps(values), "utf-8")
         part.replace(self.state / _TOKENS)
+
+    def tokens(self) -> dict[str, Any]:
+        """Apps and tokens as JSON values."""
+        return {"apps": self.apps.dump(), "sessions": self.sessions.dump()}
 
     def grant(self) -> tuple[str, str]:
         """Access and refresh token of the integration user, as if just authorised.
@@ -125,6 +136,7 @@ class World:
         servers: tuple[Served, Served],
     ) -> None:
         self.parts = parts
+        self._keeper: Keeper | None = None
         self.salesforce = parts.org
         self.haihai = haihai
         self._servers = servers
@@ -157,7 +169,19 @@ class World:
             first = undo.enter_context(Served(app, port=salesforce_port))
             second = undo.enter_context(Served(haihai.app, port=haihai_port))
             undo.pop_all()
-        return cls(parts, haihai, (first, second))
+        world = cls(parts, haihai, (first, second))
+        if state is not None:
+            world._keeper = Keeper(world._kept()).start()
+        return world
+
+    def _kept(self) -> tuple[Kept, ...]:
+        parts, haihai = self.parts, self.haihai
+        return (
+            Kept(parts.org.version, parts.save),
+            Kept(parts.tokens, parts.save_tokens),
+            # Imports are saved by the queue, which knows when it is at rest.
+            Kept(lambda: haihai.control.commands, haihai.save),
+        )
 
     @property
     def ready(self) -> dict[str, Any]:
@@ -187,6 +211,8 @@ class World:
 
     def stop(self) -> None:
         """End both servers; what has a state folder is written there."""
+        if self._keeper is not None:
+            self._keeper.stop()
         for server in self._servers:
             server.stop()
         self.haihai.stop()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from haihai_tui.headless.demo import program_name
 from tests.e2e.stage import Stage, staged
 
 pytestmark = pytest.mark.e2e
@@ -192,6 +193,7 @@ def test_a_signal_ends_every_mode_with_its_code(
     process = stage.start("--authorize")
     assert process.stdout is not None
     assert "/services/oauth2/authorize" in process.stdout.readline()
+    time.sleep(0.5)  # until it waits for the callback
     process.send_signal(number)
     _, error = process.communicate(timeout=30)
     assert process.returncode == code
@@ -214,3 +216,27 @@ def test_a_terminated_demo_leaves_nothing_behind(tmp_path: Path) -> None:
     process.communicate(timeout=30)
     assert process.returncode == 143
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_ends_with_what_can_be_done_next(tmp_path: Path) -> None:
+    arguments = ("--demo", "--run-sync", "--customers", "30", "--seed", "7")
+    finished = command(tmp_path, *arguments, HAIHAI_LANG="en")
+    assert finished.returncode == 0, finished.stderr
+    head, _, steps = finished.stdout.partition("What you can do next:")
+    assert "Result: " in head
+    assert " -m haihai_tui --demo --customers 30 --seed 7 " in steps.splitlines()[1]
+    assert all(" -m haihai_tui --" in line for line in steps.splitlines()[1:])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_program_is_named_as_it_can_be_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "haihai-tui"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    assert program_name(str(program), "/usr/bin") == "bin/haihai-tui"
+    assert program_name(str(program), str(program.parent)) == "haihai-tui"
+    module = program_name("/somewhere/haihai_tui/__main__.py", "/usr/bin")
+    assert module.endswith(" -m haihai_tui")

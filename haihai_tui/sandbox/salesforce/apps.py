@@ -91,7 +91,7 @@ class AppRegistry:
             self._apps[app.client_id] = app
 
     def __iter__(self) -> Iterator[App]:
-        return iter(self._apps.values())
+        return iter(list(self._apps.values()))
 
     def get(self, client_id: str) -> App | None:
         """The app as the login host knows it: None while it is propagating."""

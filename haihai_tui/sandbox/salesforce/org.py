@@ -423,6 +423,17 @@ class Org:
         with self.lock:
             persistence.save(self, directory)
 
+    def version(self) -> tuple[int, ...]:
+        """Differs once records or fields have changed."""
+        with self.lock:
+            tables = self._tables.values()
+            return (
+                sum(table.changes for table in tables),
+                sum(len(table.deleted) - len(table.purged) for table in tables),
+                sum(len(fields) for fields in self._own_fields.values()),
+                len(self.custom_objects()),
+            )
+
     def become(self, state: Mapping[str, Any]) -> None:
         """Take the identity and the schema that `save` wrote; drop all records."""
         self.seed = state["seed"]

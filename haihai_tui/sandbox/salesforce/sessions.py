@@ -316,10 +316,13 @@ class Sessions:
         ]
 
     def dump(self) -> dict[str, Any]:
-        """Everything as JSON values; `restore` reads it back."""
+        """Everything as JSON values; `restore` reads it back.
+
+        Also while tokens are given out on another thread.
+        """
         return {
-            "access": [asdict(one) for one in self._access.values()],
-            "families": [asdict(one) for one in self._families.values()],
+            "access": [asdict(one) for one in list(self._access.values())],
+            "families": [asdict(one) for one in list(self._families.values())],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
