@@ -7,6 +7,7 @@ services that headless uses, over the one `ConsoleContext`.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from typing import Any, ClassVar
 
@@ -79,7 +80,10 @@ class ConsoleApp(App[int]):
         self._catalogue = Catalogue(ctx.lang)
         for one in themes.THEMES:
             self.register_theme(one)
-        self.theme = theme if theme in themes.NAMES else themes.DARK
+        self._wear(theme if theme in themes.NAMES else themes.DARK)
+
+    def _wear(self, theme: str) -> None:
+        """The first theme, before anything is drawn in another one."""
         if self.no_color:
             # Textual would still send shades of grey; the sheets use other means.
             self.theme = themes.SIXTEEN
@@ -87,6 +91,12 @@ class ConsoleApp(App[int]):
                 NoColor() if isinstance(one, Monochrome) else one
                 for one in self._filters
             ]
+        elif theme == themes.SIXTEEN:
+            self.theme = theme
+        else:
+            # Assigned plainly, everything would be styled once more for the change.
+            self.set_reactive(App.theme, theme)
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return tokens()
@@ -257,6 +267,7 @@ class ConsoleApp(App[int]):
             self.action_lock()
 
     def on_mount(self) -> None:
+        self.call_after_refresh(_collect_garbage_again)
         self.set_interval(_IDLE_LOOK_S, self._lock_when_idle)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
@@ -312,3 +323,10 @@ class _PreferencesKept(Message):
 def _kept(home: Home, liked: Preferences) -> Message:
     keep_preferences(home, liked)
     return _PreferencesKept()
+
+
+def _collect_garbage_again() -> None:
+    """The first frame is out; what was loaded for it is not looked at again."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

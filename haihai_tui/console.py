@@ -7,6 +7,7 @@ waited for: leaving the console, or losing the terminal, does not end it.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -65,6 +66,8 @@ def _prepare(environ: MutableMapping[str, str]) -> None:
     # Every frame of an animation would go over the line.
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     environ.setdefault("TEXTUAL_FPS", "15" if "SSH_CONNECTION" in environ else "30")
+    # What is loaded now stays: looking for garbage in it delays the first frame.
+    gc.disable()
 
 
 def _run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
@@ -90,6 +93,7 @@ def _run(arguments: Arguments, output: Output, home: Home, profile: str) -> Exit
             raise app.defect
         return ExitCode(code or 0)
     finally:
+        gc.enable()
         context.close()
 
 

@@ -8,7 +8,6 @@ first frame is drawn before the database driver is even loaded.
 from __future__ import annotations
 
 import threading
-import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING
@@ -113,7 +112,13 @@ class ConsoleContext:
     def _has_store_url(self) -> bool:
         path = self.home.profile_file(self.profile)
         try:
-            store = tomllib.loads(path.read_text("utf-8-sig")).get("store", {})
+            written = path.read_text("utf-8-sig")
+            if "store" not in written:
+                return False
+            # Deferred: few profiles name a store, and the first frame waits for this.
+            import tomllib
+
+            store = tomllib.loads(written).get("store", {})
             return not isinstance(store, dict) or bool(store.get("url"))
         except FileNotFoundError:
             return False

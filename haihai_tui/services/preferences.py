@@ -6,8 +6,7 @@ first frame.  Nothing depends on it, so a bad file is the same as none.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from haihai_tui.services.paths import Home
@@ -24,10 +23,11 @@ class Preferences:
 def read_preferences(home: Home) -> Preferences:
     """What was kept; nothing where there is no file or it makes no sense."""
     try:
-        kept = json.loads(_file(home).read_text("utf-8"))
-        return Preferences(str(kept["lang"]), str(kept["theme"]))
-    except (OSError, ValueError, LookupError, TypeError):
+        written = _file(home).read_text("utf-8")
+    except (OSError, ValueError):
         return Preferences()
+    kept = dict(line.partition("=")[::2] for line in written.splitlines())
+    return Preferences(kept.get("lang", ""), kept.get("theme", ""))
 
 
 def keep_preferences(home: Home, preferences: Preferences) -> None:
@@ -35,8 +35,9 @@ def keep_preferences(home: Home, preferences: Preferences) -> None:
     # Deferred: most consoles never change it.
     from haihai_tui.services.atomic import write_atomic
 
-    write_atomic(_file(home), json.dumps(asdict(preferences)).encode())
+    lines = f"lang={preferences.lang}\ntheme={preferences.theme}\n"
+    write_atomic(_file(home), lines.encode())
 
 
 def _file(home: Home) -> Path:
-    return home.state / "console.json"
+    return home.state / "console.conf"
