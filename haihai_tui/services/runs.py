@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from haihai_tui.errors import (
+    AuthorisationNeeded,
     ConnectorError,
     ExitCode,
     Interrupted,
@@ -30,6 +31,7 @@ from haihai_tui.services.paths import Home
 from haihai_tui.services.stop_requests import StopWatcher
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.events import NewEvent, append_events, trim_events
+from haihai_tui.services.store.facts import AUTHORISATION, Facts
 from haihai_tui.services.store.runs import Runs, new_run_id
 from haihai_tui.services.store.times import stamp, utc_now
 from haihai_tui.sync.events import Event
@@ -236,7 +238,26 @@ class Conductor:
             runs.finish(run_id, str(summary["status"]), code, summary)
             trim_events(self.database, run_id)
             runs.trim(self.keep_runs)
+        _note_authorisation(Facts(self.database, request.profile), outcome.error)
         return RunResult(run_id, ExitCode(code), summary, outcome.error)
+
+
+def _note_authorisation(facts: Facts, error: BaseException | None) -> None:
+    """Keep for the status whether Salesforce still takes the token."""
+    if isinstance(error, AuthorisationNeeded):
+        cause = error.cause
+    elif error is None:
+        cause = "ok"
+    else:
+        return
+    if cause.startswith("haihai_"):
+        return
+    try:
+        if (facts.get(AUTHORISATION) or "ok") != cause:
+            facts.set({AUTHORISATION: cause})
+    except ConnectorError:
+        # The run is over and recorded; the next one notes it again.
+        return
 
 
 def _summary(

@@ -240,3 +240,22 @@ def test_the_program_is_named_as_it_can_be_called(
     assert program_name(str(program), str(program.parent)) == "haihai-tui"
     module = program_name("/somewhere/haihai_tui/__main__.py", "/usr/bin")
     assert module.endswith(" -m haihai_tui")
+
+
+def test_the_status_knows_that_the_token_died_and_that_it_lives(stage: Stage) -> None:
+    def connection() -> dict[str, object]:
+        status = stage.command("--status", "--json").events[0]
+        found: dict[str, object] = status["connection"]["salesforce"]
+        return {key: found[key] for key in ("authorised", "cause")}
+
+    def token_error(answer: str) -> None:
+        stage.salesforce_control("switches", {"token_error": answer}, "PUT")
+
+    assert connection() == {"authorised": True, "cause": None}
+    stage.salesforce_control("expire_sessions", {})
+    token_error("invalid_grant: expired access/refresh token")
+    assert stage.run().code == 4
+    assert connection() == {"authorised": False, "cause": "token_expired"}
+    token_error("")
+    assert stage.run().code == 0
+    assert connection() == {"authorised": True, "cause": None}

@@ -16,6 +16,8 @@ from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.schema import facts
 from haihai_tui.services.store.times import Clock, stamp, utc_now
 
+AUTHORISATION = "salesforce.authorisation"
+
 
 class Facts:
     """The facts of one profile, as texts."""
