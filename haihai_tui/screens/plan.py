@@ -116,7 +116,7 @@ class PlanScreen(ConsoleScreen):
         yield Words(id="counts", classes="wide quiet")
         with Vertical(id="halted"):
             yield Words(id="why", classes="wide")
-            yield Field(text("続行するには実行番号を入力"), Entry(id="typed"))
+            yield Field(text("実行番号を入力して続行"), Entry(id="typed"))
         yield _SearchEntry(
             id="words", hint=text("探す語を入力して Enter、空なら絞り込みを解く")
         )

@@ -16,14 +16,14 @@ from haihai_tui.screens.widgets.row_view import Piece, RowView
 from haihai_tui.screens.widgets.words import Words
 from haihai_tui.services.review_desk import NOBODY, Comparison, ReviewDesk, compare
 from haihai_tui.services.roles import Action
-from haihai_tui.services.wording import flow_label, local_time
+from haihai_tui.services.wording import local_time
 
 if TYPE_CHECKING:
     from haihai_tui.services.store.reviews import ReviewRow
 
 _PAUSE_S = 0.4
-_FIELD_WIDTH = 16
-_LEAST_WIDTH = 21
+_FIELD_WIDTH = 14
+_LEAST_WIDTH = 22
 
 
 class ReviewsRead(Message):
@@ -146,13 +146,13 @@ class ReviewsScreen(ConsoleScreen):
         ]
 
     def _address(self, review: ReviewRow) -> str:
-        """The address, once it is known: questions keep its digest alone."""
+        """The address, once it is known: a question keeps its digest alone."""
         if review.address:
             return review.address
         known = self._known.get(review.id)
         values = known.rows[0][1] if known and known.rows else ()
         shown = next((value for value in values if value), "")
-        return shown or self.t(flow_label(review.flow))
+        return shown or review.candidates[0]
 
     def _side(self, row: int, width: int) -> Sequence[Piece]:
         present = self._present
@@ -169,7 +169,7 @@ class ReviewsScreen(ConsoleScreen):
             label = self.t(text("候補"))
         else:
             label, values = self._known[present.id].rows[row - 1]
-            marks = [self._value(value) for value in values]
+            marks = [f"  {self._value(value)}" for value in values]
             tone = "warning" if len(set(values)) > 1 else "quiet"
         mark = "*" if tone == "warning" else " "
         return [
@@ -203,9 +203,7 @@ class ReviewsScreen(ConsoleScreen):
         self.query_one("#shown", Words).show(shown)
         told: Text | str = ""
         if present is not None:
-            told = text(
-                "候補の比較  * は値の違う項目。F6 で候補を選び、F5 で決めます。"
-            )
+            told = text("候補 (* は値の違う項目)  F6 で選び、F5 で決めます。")
             if present.id not in self._known:
                 told = text("候補を Salesforce から読んでいます。")
         self.query_one("#sides-head", Words).show(told)

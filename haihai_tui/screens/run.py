@@ -185,7 +185,9 @@ class RunScreen(LogKeys, ConsoleScreen):
             shown = usage_words(fullest, self.size.width)
         if service == "haihai" and not found:
             shown = ""
-        self.query_one(f"#usage-{service}", Words).show(shown)
+        words = self.query_one(f"#usage-{service}", Words)
+        words.show(shown)
+        words.display = bool(str(shown))
 
     def _draw_state(self) -> None:
         self.query_one("#state", Words).show(*self._state())
@@ -326,7 +328,7 @@ def _flow_level(progress: FlowProgress | None, numbers: Mapping[str, Any]) -> st
     if progress is None:
         return "info"
     if progress.phase == "failed":
-        return "error"
+        return STATUS_LEVELS.get(progress.outcome, "error")
     if numbers.get("rejected") or numbers.get("held"):
         return "warning"
     return "ok" if progress.phase == "done" else "info"

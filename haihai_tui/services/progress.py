@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from haihai_tui.errors import Text, text
+from haihai_tui.errors import ExitCode, Text, text
 from haihai_tui.services.store.events import StoredEvent
 from haihai_tui.services.store.times import moment_of
 from haihai_tui.services.usage import Usage
@@ -35,13 +35,23 @@ STAGES: dict[str, Text] = {
     "match": text("照合"),
     "write": text("書き込み"),
 }
+_OUTCOMES = {
+    int(ExitCode.PAUSED): "paused",
+    int(ExitCode.HALTED): "halted",
+    int(ExitCode.INTERRUPTED): "stopped",
+    int(ExitCode.TERMINATED): "stopped",
+}
 _WRITES = ("register", "leave", "bar")
 """The imports that count towards the planned changes; others only prepare them."""
 
 
 @dataclass(slots=True)
 class FlowProgress:
-    """One flow: `done` of `total` (None: not known) records of the stage at hand."""
+    """One flow: `done` of `total` (None: not known) records of the stage at hand.
+
+    `outcome` of a flow that did not come to its end is a run's status: `failed`,
+    `stopped`, `paused` or `halted`.
+    """
 
     flow: str
     phase: Phase = "waiting"
@@ -50,6 +60,7 @@ class FlowProgress:
     total: int | None = None
     planned: Mapping[str, Any] = field(default_factory=dict)
     failure: Text | None = None
+    outcome: str = "failed"
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
 
     @property
@@ -150,6 +161,7 @@ class RunProgress:
     def _on_flow_failed(self, event: StoredEvent) -> None:
         flow = self._flow(event)
         flow.phase, flow.failure = "failed", event.text
+        flow.outcome = _OUTCOMES.get(int(event.data.get("exit_code", 0)), "failed")
         self.failure = self.failure or event.text
 
     def _on_run_failed(self, event: StoredEvent) -> None:

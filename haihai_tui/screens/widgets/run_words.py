@@ -14,7 +14,7 @@ from rich.cells import set_cell_size
 from haihai_tui.errors import Text, text
 from haihai_tui.services.progress import PHASES, STAGES, FlowProgress
 from haihai_tui.services.usage import NAMES, Usage
-from haihai_tui.services.wording import span
+from haihai_tui.services.wording import span, status_label
 
 COUNTS: tuple[tuple[str, Text], ...] = (
     ("read", text("読み取り")),
@@ -54,7 +54,7 @@ def flow_words(flow: FlowProgress, numbers: Mapping[str, Any], width: int) -> Te
     if flow.phase == "done":
         return joined(text("完了"), *_counts(numbers or flow.planned, width - 6))
     if flow.phase == "failed":
-        return joined(PHASES["failed"], flow.failure or "")
+        return joined(status_label(flow.outcome), flow.failure or "")
     if flow.phase == "waiting":
         return PHASES["waiting"]
     if flow.phase == "planned":
@@ -120,6 +120,6 @@ def usage_words(usage: Usage, width: int) -> Text:
         text("API {service}", service=set_cell_size(NAMES[usage.service], 10)),
         bar(share, 16 if width >= 60 else 10),
         f"{usage.used:,} / {usage.limit:,}",
-        APIS.get(usage.api, usage.api),
+        APIS.get(usage.api, usage.api) if usage.api or width >= 90 else "",
         own,
     )
