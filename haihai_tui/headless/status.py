@@ -1,9 +1,13 @@
-"""`--status`: connection, cursors, last runs, rejects, budgets."""
+"""`--status`: connection, flows, last runs, API budgets.
+
+For scripts one JSON object; for people a few lines that fit a terminal, in their
+own time zone.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from haihai_tui.arguments import Arguments
@@ -13,19 +17,24 @@ from haihai_tui.services.paths import Home
 from haihai_tui.services.secret_keys import KeySource
 from haihai_tui.services.secrets import SecretStore
 from haihai_tui.services.settings import load_profile
+from haihai_tui.services.settings_schema import Settings
 from haihai_tui.services.status import status
+from haihai_tui.services.wording import (
+    MODE_LABELS,
+    flow_label,
+    local_date_time,
+    status_label,
+)
 
-_LABELS: dict[str, Text] = {
-    "connection": text("接続"),
-    "running": text("実行中"),
-    "cursors": text("読み取り位置"),
-    "last_runs": text("最近の実行"),
-    "last_success": text("最終成功"),
-    "rejects": text("エラー"),
-    "reviews": text("確認待ち"),
-    "pending_imports": text("結果待ちの取り込み"),
-    "budgets": text("API の使用量"),
+_APIS: dict[str, Text] = {
+    "import": text("配配メール（登録・変更）"),
+    "retrieval": text("配配メール（取得）"),
 }
+_COUNTS = (
+    ("rejects", text("エラー {n} 件")),
+    ("reviews", text("確認待ち {n} 件")),
+    ("pending_imports", text("結果待ちの取り込み {n} 件")),
+)
 
 
 def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
@@ -37,35 +46,126 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
     if output.as_json:
         output.record({"event": "status", **found})
     else:
-        _show(output, profile, found)
+        _show(output, settings, found)
     return ExitCode.OK
 
 
-def _show(output: Output, profile: str, found: Mapping[str, Any]) -> None:
-    output.line(text("プロファイル: {profile}", profile=profile))
-    for key, value in found.items():
-        if key == "profile":
-            continue
-        label = _LABELS.get(key)
-        output.line(f"■ {output.render(label) if label else key}")
-        for line in _lines(value):
-            output.line(f"    {line}")
+def _show(output: Output, settings: Settings, found: Mapping[str, Any]) -> None:
+    output.line(text("プロファイル: {profile}", profile=settings.profile))
+    parts = (
+        (text("接続"), _connection(output, found["connection"])),
+        (text("実行中"), _running(found["running"])),
+        (text("連携"), _flows(output, settings, found)),
+        (text("最近の実行"), _runs(output, found["last_runs"])),
+        (text("API の使用量"), _budgets(output, settings, found["api_budgets"])),
+    )
+    for title, lines in parts:
+        output.line(f"■ {output.render(title)}")
+        shown = list(lines) or [text("なし")]
+        for line in shown:
+            output.line(f"    {line if isinstance(line, str) else output.render(line)}")
 
 
-def _lines(value: object) -> list[str]:
-    if not value:
-        return ["-"]
-    if isinstance(value, Mapping):
-        return [f"{key}: {_short(item)}" for key, item in value.items()]
-    if isinstance(value, list):
-        return [_short(item) for item in value]
-    return [str(value)]
+def _connection(output: Output, connection: Mapping[str, Any]) -> Iterator[Text | str]:
+    salesforce = connection["salesforce"]
+    if salesforce["authorised"]:
+        yield text("Salesforce: 認可済み")
+    elif salesforce["cause"]:
+        yield text(
+            "Salesforce: 認可が無効です ({cause})。連携トークンを更新してください: "
+            "haihai-tui --authorize",
+            cause=salesforce["cause"],
+        )
+    else:
+        yield text("Salesforce: 未認可。haihai-tui --authorize で認可してください。")
+    facts = (
+        (text("組織"), salesforce["org_name"] or salesforce["org_id"]),
+        (text("ユーザー"), salesforce["username"]),
+        (text("認可"), _moment(salesforce["authorised_at"])),
+    )
+    known = [f"{output.render(name)} {value}" for name, value in facts if value]
+    if known:
+        yield "    " + "  ".join(known)
+    if connection["haihai"]["token_stored"]:
+        yield text("配配メール: API トークンを保管しています")
+    else:
+        yield text("配配メール: API トークンがありません")
 
 
-def _short(value: object) -> str:
-    if isinstance(value, Mapping):
-        shown = (f"{key} {_short(item)}" for key, item in value.items())
-        return "  ".join(shown)
-    if isinstance(value, list):
-        return ", ".join(_short(item) for item in value)
-    return "-" if value is None else str(value)
+def _running(running: Mapping[str, Any] | None) -> Iterator[Text | str]:
+    if running is not None:
+        yield text(
+            "{run_id}  開始 {at}  ({host}、プロセス {pid})",
+            run_id=running["run_id"],
+            at=_moment(running["started_at"]),
+            host=running["host"],
+            pid=running["pid"],
+        )
+
+
+def _flows(
+    output: Output, settings: Settings, found: Mapping[str, Any]
+) -> Iterator[Text | str]:
+    for flow in settings.flows.enabled:
+        counts = [
+            output.render(Text(label.msgid, {"n": found[key][flow]}))
+            for key, label in _COUNTS
+            if found[key].get(flow)
+        ]
+        last = text(
+            "{flow}: 最終成功 {at}  読み取り位置 {cursor}",
+            flow=flow_label(flow),
+            at=local_date_time(found["last_success"].get(flow)),
+            cursor=local_date_time(_cursor(flow, found["cursors"])),
+        )
+        yield "  ".join([output.render(last), *counts])
+
+
+def _runs(output: Output, runs: list[Mapping[str, Any]]) -> Iterator[Text | str]:
+    for run in runs:
+        words = text(
+            "{at}  {status} ({mode}、終了コード {code})  {run_id}",
+            at=local_date_time(run["started_at"]),
+            status=status_label(run["status"] or "running"),
+            mode=MODE_LABELS.get(run["mode"]) or run["mode"],
+            code="-" if run["exit_code"] is None else run["exit_code"],
+            run_id=run["run_id"],
+        )
+        yield words
+        for flow, numbers in run["flows"].items():
+            if numbers:
+                yield f"    {_numbers(output, flow, numbers)}"
+
+
+def _cursor(flow: str, cursors: Mapping[str, str]) -> str | None:
+    """Where the flow reads on: the least far of the objects that it reads."""
+    found = [at for name, at in cursors.items() if name.partition(".")[0] == flow]
+    return min(found, default=None)
+
+
+def _numbers(output: Output, flow: str, numbers: Mapping[str, Any]) -> str:
+    words = text(
+        "{flow}: 読み取り {read} 書き込み {written} エラー {rejected}",
+        flow=flow_label(flow),
+        read=f"{numbers['read'] or 0:,}",
+        written=f"{numbers['written'] or 0:,}",
+        rejected=f"{numbers['rejected'] or 0:,}",
+    )
+    return output.render(words)
+
+
+def _budgets(
+    output: Output, settings: Settings, budgets: list[Mapping[str, Any]]
+) -> Iterator[Text | str]:
+    for row in budgets:
+        yield text(
+            "{api}: {calls} / {limit} 回 ({day})",
+            api=_APIS.get(row["api"]) or f"{row['service']} {row['api']}",
+            calls=f"{row['calls']:,}",
+            limit=f"{settings.budget.haihai_calls:,}",
+            day=row["day"],
+        )
+
+
+def _moment(stamped: str | None) -> str:
+    return local_date_time(stamped) if stamped else ""

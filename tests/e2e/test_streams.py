@@ -259,3 +259,16 @@ def test_the_status_knows_that_the_token_died_and_that_it_lives(stage: Stage) ->
     token_error("")
     assert stage.run().code == 0
     assert connection() == {"authorised": True, "cause": None}
+
+
+def test_the_status_is_readable_in_both_languages(stage: Stage) -> None:
+    assert stage.run().code == 0
+    english = command(stage, "--status", "--lang", "en", LC_ALL="C").stdout
+    assert "Salesforce: authorised" in english
+    assert "HaiHai Mail: an API token is kept" in english
+    assert "HaiHai Mail (imports): " in english
+    assert "authorised_at" not in english
+    japanese = command(stage, "--status", "--lang", "ja").stdout
+    assert "Salesforce: 認可済み" in japanese
+    assert "顧客連携: 最終成功 2" in japanese
+    assert max(map(len, japanese.splitlines())) <= 110
