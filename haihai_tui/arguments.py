@@ -123,10 +123,14 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
         "--add-operator", metavar="NAME", help="運用担当者の追加 / new operator"
     )
     modes.add_argument(
-        "--import-settings", metavar="FILE", help="設定の取り込み / import a profile"
+        "--import-settings",
+        metavar="FILE",
+        help="設定の取り込み (- で標準入力) / import a profile (-: stdin)",
     )
     modes.add_argument(
-        "--export-settings", metavar="FILE", help="設定の書き出し / export a profile"
+        "--export-settings",
+        metavar="FILE",
+        help="設定の書き出し (- で標準出力) / export a profile (-: stdout)",
     )
     modes.add_argument(
         "--set",

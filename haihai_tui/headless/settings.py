@@ -15,7 +15,7 @@ from haihai_tui.services.profile_changes import ProfileChanges
 from haihai_tui.services.secret_keys import KeySource
 from haihai_tui.services.secrets import SecretStore
 from haihai_tui.services.settings import list_profiles, load_profile
-from haihai_tui.services.settings_edit import Change, export_settings
+from haihai_tui.services.settings_edit import Change, export_settings, exported
 from haihai_tui.services.store.database import open_database
 
 
@@ -41,8 +41,12 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
 
 
 def _export(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
+    settings = load_profile(home, profile)
+    if arguments.value == "-":
+        output.line(exported(settings).decode().rstrip("\n"))
+        return ExitCode.OK
     file = _file(arguments)
-    export_settings(load_profile(home, profile), file)
+    export_settings(settings, file)
     if output.as_json:
         output.record({"event": "exported", "profile": profile, "file": str(file)})
     else:
@@ -53,7 +57,7 @@ def _export(arguments: Arguments, output: Output, home: Home, profile: str) -> E
 def _file(arguments: Arguments) -> Path:
     if not arguments.value:
         raise SettingsError(text("ファイル名を指定してください。"))
-    return Path(arguments.value)
+    return Path("/dev/stdin" if arguments.value == "-" else arguments.value)
 
 
 def _tell(output: Output, profile: str, changes: Sequence[Change]) -> None:

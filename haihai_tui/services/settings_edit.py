@@ -106,7 +106,12 @@ def save_settings(home: Home, settings: Settings) -> None:
 
 def export_settings(settings: Settings, file: Path) -> None:
     """Write the profile to `file` as TOML (0600).  It never holds a secret."""
-    write_atomic(file, _dumped(to_table(settings)))
+    write_atomic(file, exported(settings))
+
+
+def exported(settings: Settings) -> bytes:
+    """The profile as TOML, as `export_settings` writes it."""
+    return _dumped(to_table(settings))
 
 
 # ------------------------------------------------------------------ parsing

@@ -272,3 +272,25 @@ def test_the_status_is_readable_in_both_languages(stage: Stage) -> None:
     assert "Salesforce: 認可済み" in japanese
     assert "顧客連携: 最終成功 2" in japanese
     assert max(map(len, japanese.splitlines())) <= 110
+
+
+def test_settings_go_through_a_pipe(stage: Stage, tmp_path: Path) -> None:
+    exported = command(stage, "--export-settings", "-")
+    assert exported.returncode == 0, exported.stderr
+    assert exported.stdout.startswith("[haihai]\n")
+    secrets = '[secrets]\n"haihai.api_token" = "piped-secret"\n'
+    imported = subprocess.run(
+        [sys.executable, "-m", "haihai_tui", "--import-settings", "-"],
+        env={"PATH": os.environ["PATH"], "HAIHAI_HOME": str(tmp_path)},
+        input=exported.stdout + secrets,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert imported.returncode == 0, imported.stderr
+    assert "piped-secret" not in imported.stdout + imported.stderr
+    again = command(tmp_path, "--export-settings", "-")
+    assert again.stdout == exported.stdout
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"piped-secret" not in kept
