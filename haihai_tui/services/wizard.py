@@ -135,8 +135,11 @@ class Wizard:
             return ",".join(value)
         return ",".join(value) if asked.kind == "list" else value
 
-    def keep(self, step: Step, answers: Answers) -> None:
-        """Remember answers without saving them; secrets are left out."""
+    def note(self, step: Step, answers: Answers) -> None:
+        """Remember answers without saving them; secrets are left out.
+
+        Blocks for nothing: `keep` puts them where another session finds them.
+        """
         for asked in QUESTIONS[step]:
             if asked.is_secret or asked.key not in answers:
                 continue
@@ -144,7 +147,10 @@ class Wizard:
                 self._drafts.pop(asked.key, None)
             else:
                 self._drafts[asked.key] = answers[asked.key]
-        self._facts.set({_DRAFT: json.dumps(self._drafts), _STEP: str(int(step))})
+
+    def keep(self, step: Step) -> None:
+        """Store what was noted, and the step that was left."""
+        self._facts.set({_DRAFT: json.dumps(dict(self._drafts)), _STEP: str(int(step))})
 
     def forget(self, step: Step) -> None:
         """Drop what was entered and not saved."""
@@ -386,3 +392,25 @@ def _plain(value: object) -> object:
     if names and not isinstance(value, str):
         return {name: getattr(value, name) for name in names}
     return value
+
+
+def new_profile(
+    home: Home,
+    name: str,
+    secrets: SecretStore,
+    database: Database,
+    operator: Operator,
+    store_url: str = "",
+) -> None:
+    """Make an empty profile that keeps its state where `store_url` says.
+
+    SettingsError for a name that cannot be one, or without the right.
+    """
+    require(operator, Action.CHANGE_SETTINGS)
+    home.profile_file(name)
+    pairs: list[tuple[tuple[str, ...], object]] = [
+        (("flows", "enabled"), list(Settings().flows.enabled))
+    ]
+    if store_url:
+        pairs.append((("store", "url"), store_url))
+    ProfileChanges(home, name, secrets, database, operator.name).change(pairs, {})

@@ -128,6 +128,7 @@ QUESTIONS: Mapping[Step, tuple[Question, ...]] = {
         _ask(
             "haihai.plan_id",
             hint=text("配信グループの代わりにプランを使うときだけ"),
+            label=text("ステップメールプラン"),
         ),
         _ask(
             "haihai.base_url",
@@ -195,12 +196,13 @@ QUESTIONS: Mapping[Step, tuple[Question, ...]] = {
         ),
         _ask(
             "suppressions.status_field",
-            hint=text("ステータスがエラーの顧客を書く項目。空欄なら書きません"),
+            hint=text("OK かエラーを書く項目。空欄なら書きません"),
             label=text("ステータスの項目"),
         ),
         _ask(
             "suppressions.rollup",
             hint=text("any（1 つでも）、all（すべて）、または 1,2 のような番号"),
+            label=text("複数グループの判定"),
         ),
         _ask(
             "page_views.objects",
@@ -208,8 +210,16 @@ QUESTIONS: Mapping[Step, tuple[Question, ...]] = {
             text("閲覧 URL を書き戻すオブジェクト（カンマ区切り）"),
             label=text("閲覧の書き戻し先"),
         ),
-        _ask("page_views.url_field", hint=text("URL 型かテキスト")),
-        _ask("page_views.viewed_at_field", hint=text("日付/時間")),
+        _ask(
+            "page_views.url_field",
+            hint=text("URL 型かテキスト"),
+            label=text("閲覧 URL の項目"),
+        ),
+        _ask(
+            "page_views.viewed_at_field",
+            hint=text("日付/時間"),
+            label=text("閲覧日時の項目"),
+        ),
         _ask("page_views.count_field", hint=text("数値")),
         _ask(
             "page_views.too_long",

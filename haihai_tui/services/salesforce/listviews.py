@@ -42,6 +42,15 @@ class AudienceReader:
         found = self._json(f"/sobjects/{sobject}/listviews/{view}/describe")
         return str(found.get("query") or ""), str(found.get("scope") or "")
 
+    def objects(self) -> tuple[Source, ...]:
+        """Objects that can be read and changed, by API name (the Source's `id`)."""
+        found = self._json("/sobjects").get("sobjects", ())
+        return tuple(
+            Source("object", str(one["name"]), str(one.get("label") or ""))
+            for one in sorted(found, key=lambda one: str(one["name"]))
+            if one.get("queryable") and one.get("updateable")
+        )
+
     def _json(
         self, resource: str, params: dict[str, str] | None = None
     ) -> dict[str, Any]:
