@@ -53,6 +53,11 @@ def read_toml(path: Path) -> dict[str, object]:
     """A TOML file as a dict; a syntax error tells line and column."""
     with storage_errors(path):
         content = path.read_bytes()
+    return parse_toml(content, path)
+
+
+def parse_toml(content: bytes, path: Path) -> dict[str, object]:
+    """What was read from `path` as a dict; errors as of `read_toml`."""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

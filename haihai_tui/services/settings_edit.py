@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from haihai_tui.errors import SettingsError, text
-from haihai_tui.services.atomic import write_atomic
+from haihai_tui.services.atomic import storage_errors, write_atomic
 from haihai_tui.services.filelock import file_lock
 from haihai_tui.services.paths import Home
 from haihai_tui.services.secret import HIDDEN
-from haihai_tui.services.settings import parse_profile, read_toml, to_table
+from haihai_tui.services.settings import parse_profile, parse_toml, read_toml, to_table
 from haihai_tui.services.settings_rules import unknown_key
 from haihai_tui.services.settings_schema import SECRET_NAMES, Settings, all_keys
 
@@ -81,12 +81,14 @@ def import_settings(
     """Take a TOML file as the profile `name`; its `[secrets]` go to the store.
 
     The file replaces the profile whole.  Checked in full before anything is
-    written.
+    written, and read once: a pipe holds nothing the second time.
     """
-    table = read_toml(file)
+    with storage_errors(file):
+        given = file.read_bytes()
+    table = parse_toml(given, file)
     secret_values = _imported_secrets(table.pop("secrets", {}), file)
     settings = parse_profile(name, table, str(file))
-    content = _dumped(_without_secrets_table(file))
+    content = _dumped(_without_secrets_table(given))
     with file_lock(home.profile_file(name)):
         before = _flat(to_table(_current(home, name)))
         changes = _differences(before, _flat(to_table(settings)))
@@ -277,12 +279,12 @@ def _secret_changes(values: Mapping[str, str], secrets: SecretStore) -> list[Cha
     ]
 
 
-def _without_secrets_table(file: Path) -> Any:
+def _without_secrets_table(given: bytes) -> Any:
     """The operator's own text without `[secrets]`, comments kept."""
     # Deferred: as above.
     import tomlkit
 
-    document = tomlkit.parse(file.read_text(encoding="utf-8-sig"))
+    document = tomlkit.parse(given.decode("utf-8-sig"))
     if "secrets" in document:
         del document["secrets"]
     return document
