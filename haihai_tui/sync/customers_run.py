@@ -8,44 +8,33 @@ off anywhere is finished by the next one.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from haihai_tui.errors import Text, text
-from haihai_tui.sync import batches
+from haihai_tui.errors import text
 from haihai_tui.sync.address_index import index_record
 from haihai_tui.sync.config import CustomersConfig
 from haihai_tui.sync.customers import CURSOR, INDEX, SNAPSHOT, CustomersPlan
+from haihai_tui.sync.customers_steps import END, STEP_NAMES, CustomersSteps, Step
 from haihai_tui.sync.draft import FLOW
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.imports import OnFailure, follow, refused_by_haihai
-from haihai_tui.sync.matching import EVENT_WIDTH, SILENT
-from haihai_tui.sync.outcome import FlowOutcome
+from haihai_tui.sync.matching import EVENT_WIDTH
 from haihai_tui.sync.ports import (
-    Batch,
     ImportFailure,
     PendingImport,
     Receipt,
     Review,
 )
-from haihai_tui.sync.services import FieldChange, PlanEntry, Services
+from haihai_tui.sync.services import Services
 from haihai_tui.sync.tables.changes import (
-    ADDRESS,
-    ARRIVING,
-    CREATE,
     DELETE,
-    DEPARTING,
     LEAVE,
-    RETURN,
     SENDING,
-    TOUCH,
-    UPDATE,
     Change,
     read_changes,
 )
-from haihai_tui.sync.tables.csvlines import csv_line, split_line
 from haihai_tui.sync.tables.fixed import REMOVED, FixedTable, patch_fixed
 from haihai_tui.sync.tables.lines import LineChange
 from haihai_tui.sync.tables.records import ID_WIDTH
@@ -53,34 +42,10 @@ from haihai_tui.sync.tables.snapshot import (
     BARRED,
     FLAG_AT,
     KEPT,
-    VALUES_AT,
     SnapshotHead,
-    line_address,
     write_snapshot,
 )
 from haihai_tui.sync.tables.sorting import sort_fixed
-
-END = b"\xff" * ID_WIDTH
-"""Behind every Id: a step with this mark was accepted to its end."""
-
-
-@dataclass(slots=True)
-class Step:
-    """One kind of import: who takes part, and up to which Id it was accepted.
-
-    `possible` is false where nobody can take part: no need to look at each change.
-    """
-
-    name: str
-    takes: Callable[[Change], bool]
-    batch: Callable[[Iterator[Change]], Batch]
-    possible: bool = True
-    through: bytes = b""
-    rows: Path = Path()
-    receipts: list[Receipt] = field(default_factory=list)
-
-    def done(self, change: Change) -> bool:
-        return not self.takes(change) or change.record_id <= self.through
 
 
 class CustomersRun:
@@ -96,137 +61,9 @@ class CustomersRun:
         self._pending: list[PendingImport] = []
         self.written = 0
         self.unconfirmed = 0
-        self._steps = self._make_steps()
+        self.rules = CustomersSteps(self._config, plan)
+        self._steps = self.rules.make()
         self._unfinished: list[Step] = []
-
-    # ------------------------------------------------------------------- steps
-
-    def _make_steps(self) -> list[Step]:
-        group, columns = self._config.group, self._plan.draft.mapper.columns
-        counts, decisions = self._plan.counts, self._decisions
-        states_first = bool(decisions.restore or decisions.silent)
-        departures = counts.moved + counts.left + counts.deleted > 0
-        return [
-            Step(
-                "stop",
-                lambda change: self._state_first(change) == b"s",
-                lambda changes: batches.stop(group, map(_new_address, changes)),
-                states_first,
-            ),
-            Step(
-                "bar_first",
-                lambda change: self._state_first(change) == b"b",
-                lambda changes: batches.bar(group, map(_new_address, changes)),
-                states_first,
-            ),
-            Step(
-                "register",
-                self._registers,
-                lambda changes: batches.register(
-                    group, columns, (change.row.decode() for change in changes)
-                ),
-            ),
-            Step(
-                "blank",
-                self._blanks,
-                self._blank_batch,
-                not all(self._plan.draft.mapper.keeps_blank),
-            ),
-            Step(
-                "undo_bar",
-                self._undoes_bar,
-                lambda changes: batches.undo_own_bar(
-                    group, ((_new_address(one), _flag(one), b"b") for one in changes)
-                ),
-                counts.returned > 0,
-            ),
-            Step(
-                "bar",
-                self._bars,
-                lambda changes: batches.bar(group, map(_old_address, changes)),
-                counts.deleted > 0,
-            ),
-            Step(
-                "leave",
-                self._leaves,
-                lambda changes: batches.leave(group, map(_old_address, changes)),
-                departures,
-            ),
-        ]
-
-    def _goes(self, change: Change) -> bool:
-        one = change.record_id
-        return one not in self._decisions.held and one not in self._decisions.unknown
-
-    def _registers(self, change: Change) -> bool:
-        return change.kind in SENDING and self._goes(change)
-
-    def _state_first(self, change: Change) -> bytes | None:
-        """The state that an arriving address must have before it is registered."""
-        if change.kind not in ARRIVING or not self._goes(change):
-            return None
-        one = change.record_id
-        wanted = self._decisions.restore.get(one)
-        if change.kind == ADDRESS:
-            wanted = max(wanted or b"", self._decisions.silent.get(one, b""), key=_rank)
-        present = self._decisions.states.get(one, b"")
-        return wanted if wanted and _rank(wanted) > _rank(present) else None
-
-    def _blanks(self, change: Change) -> bool:
-        """Whether blank cells have to overwrite what the service may hold."""
-        keeps = self._plan.draft.mapper.keeps_blank
-        if all(keeps) or not self._registers(change) or b'""' not in change.row:
-            return False
-        if change.kind == CREATE and not self._decisions.linked:
-            return False
-        values = split_line(change.row.decode())[1:]
-        return any(
-            not value and not keep for value, keep in zip(values, keeps, strict=True)
-        )
-
-    def _blank_batch(self, changes: Iterator[Change]) -> Batch:
-        mapper = self._plan.draft.mapper
-        at = [0] + [
-            number
-            for number, keep in enumerate(mapper.keeps_blank, start=1)
-            if not keep
-        ]
-        columns = tuple(mapper.columns[number] for number in at)
-        lines = (_picked(change.row.decode(), at) for change in changes)
-        return batches.blank_out(self._config.group, columns, lines)
-
-    def _undoes_bar(self, change: Change) -> bool:
-        return (
-            change.kind == RETURN
-            and self._goes(change)
-            and _flag(change) == BARRED
-            and self._decisions.states.get(change.record_id) == b"b"
-            and _old_address(change) == _new_address(change)
-        )
-
-    def _departs(self, change: Change) -> bool:
-        one = change.record_id
-        return (
-            change.kind in DEPARTING
-            and one not in self._decisions.held
-            and one not in self._decisions.shared
-            and one not in self._decisions.absent
-        )
-
-    def _bars(self, change: Change) -> bool:
-        return (
-            change.kind == DELETE
-            and self._config.on_delete == "bar"
-            and self._departs(change)
-            and change.record_id not in self._decisions.silent
-        )
-
-    def _leaves(self, change: Change) -> bool:
-        """A stopped person stays in the group: nothing is mailed to them there, and
-        with the membership the service would forget the stop."""
-        if not self._departs(change) or self._bars(change):
-            return False
-        return change.kind == ADDRESS or change.record_id not in self._decisions.silent
 
     # --------------------------------------------------------------- execution
 
@@ -357,7 +194,7 @@ class CustomersRun:
         return self._plan.head if complete or old is None else old.meaning
 
     def _applied(self, change: Change) -> bool:
-        if change.kind in SENDING and not self._goes(change):
+        if change.kind in SENDING and not self.rules.goes(change):
             return False
         if change.record_id in self._refused:
             return False
@@ -396,7 +233,7 @@ class CustomersRun:
         if line is None or change.kind not in (LEAVE, DELETE):
             return line
         one = change.record_id
-        if self._bars(change):
+        if self.rules.bars(change):
             return _flagged(line, BARRED)
         if one in self._decisions.silent and one not in self._decisions.shared:
             return _flagged(line, KEPT)
@@ -430,92 +267,9 @@ class CustomersRun:
                 tuple(one.decode() for one in held.candidates),
             )
 
-    # ------------------------------------------------------------------ report
-
-    def outcome(self) -> FlowOutcome:
-        plan = self._plan
-        counts, reduced = plan.counts, plan.reduced
-        linked = self._decisions.linked
-        created = counts.created + counts.returned - reduced(CREATE) - reduced(RETURN)
-        return FlowOutcome(
-            read=counts.read,
-            unchanged=counts.unchanged + counts.touched,
-            created=max(created - linked, 0),
-            linked=min(linked, created),
-            updated=counts.updated + counts.moved - reduced(ADDRESS),
-            excluded=counts.left + counts.deleted,
-            held=len(self._decisions.held),
-            skipped=len(self._decisions.unknown) + counts.passed_over,
-            rejected=plan.draft.rejects.count,
-            written=self.written,
-            unconfirmed=self.unconfirmed,
-            set_aside=len(plan.draft.mapper.broken),
-            cursor=plan.cursor,
-        )
-
-    def entries(self) -> Iterator[PlanEntry]:
-        """The plan in words and values, in Id order."""
-        columns = self._plan.draft.mapper.columns
-        for change in self._changes():
-            if change.kind == TOUCH:
-                continue
-            yield PlanEntry(
-                FLOW,
-                self._action(change),
-                change.record_id.decode(),
-                _new_address(change) if change.new else _old_address(change),
-                _field_changes(change, columns),
-            )
-
-    def _action(self, change: Change) -> str:
-        one = change.record_id
-        if one in self._decisions.held:
-            return "held"
-        if one in self._decisions.unknown:
-            return "skipped"
-        if change.kind in (LEAVE, DELETE):
-            if self._bars(change):
-                return "bar"
-            return "exclude" if self._leaves(change) else "unlink"
-        return _ACTIONS[change.kind]
-
-
-_ACTIONS = {CREATE: "create", RETURN: "return", UPDATE: "update", ADDRESS: "move"}
-
-STEP_NAMES: dict[str, Text] = {
-    "stop": text("停止の引き継ぎ"),
-    "bar_first": text("禁止の引き継ぎ"),
-    "register": text("登録"),
-    "blank": text("空白の反映"),
-    "undo_bar": text("本ツールによる禁止の解除"),
-    "bar": text("配信禁止"),
-    "leave": text("配信グループからの除外"),
-}
-
-
-def _rank(state: bytes) -> int:
-    return {b"s": 1, b"b": 2}.get(state, 0) if state in SILENT else 0
-
-
-def _new_address(change: Change) -> str:
-    return line_address(change.new or change.old or b"")
-
-
-def _old_address(change: Change) -> str:
-    return line_address(change.old or b"")
-
-
-def _flag(change: Change) -> bytes:
-    return (change.old or b"")[FLAG_AT : FLAG_AT + 1]
-
 
 def _flagged(line: bytes, flag: bytes) -> bytes:
     return line[:FLAG_AT] + flag + line[FLAG_AT + 1 :]
-
-
-def _picked(line: str, at: list[int]) -> str:
-    values = split_line(line)
-    return csv_line([values[number] for number in at])
 
 
 def _noted(changes: Iterator[Change], rows: IO[bytes]) -> Iterator[Change]:
@@ -539,18 +293,3 @@ def _note_index_change(old: bytes | None, new: bytes | None, delta: IO[bytes]) -
         delta.write(gone[:-1] + REMOVED)
     if come:
         delta.write(come)
-
-
-def _field_changes(change: Change, columns: tuple[str, ...]) -> tuple[FieldChange, ...]:
-    if change.kind in (LEAVE, DELETE) or change.new is None:
-        return ()
-    new = split_line(change.new[VALUES_AT:].decode())
-    old: list[str | None] = [None] * len(new)
-    if change.old is not None:
-        before = split_line(change.old[VALUES_AT:].decode())
-        old = [*before, *([None] * len(new))][: len(new)]
-    return tuple(
-        FieldChange(name, was, now)
-        for name, was, now in zip(columns, old, new, strict=True)
-        if was != now
-    )

@@ -144,7 +144,8 @@ class Draft:
         kind = self._kind(line, old_address, address, remembered, old_values, forced)
         if kind in (RETURN, ADDRESS):
             self.events.write(address_key(address), record_id, kind)
-        if kind == ADDRESS:
+        if old_address != address:
+            # Also of one who comes back: the old address's state goes along.
             self.events.write(address_key(old_address), record_id, DEPARTS)
         if kind != TOUCH and self._blanks(values, old_values):
             self.counts.blanked += 1

@@ -25,6 +25,7 @@ from haihai_tui.errors import (
 )
 from haihai_tui.sync import guard
 from haihai_tui.sync.customers import SNAPSHOT, CustomersPlan, CustomersPlanner
+from haihai_tui.sync.customers_report import entries_of, outcome_of
 from haihai_tui.sync.customers_run import CustomersRun
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.imports import settle_pending
@@ -84,7 +85,7 @@ class CustomersFlow:
         return self._planner.weight(self._plan)
 
     def entries(self) -> Iterator[PlanEntry]:
-        return self._run.entries()
+        return entries_of(self._plan, self._run.rules)
 
     def execute(self) -> None:
         self._run.execute()
@@ -97,7 +98,7 @@ class CustomersFlow:
             self._plan.old.close()
 
     def outcome(self) -> FlowOutcome:
-        return self._run.outcome()
+        return outcome_of(self._plan, self._run.written, self._run.unconfirmed)
 
 
 class WriteBackFlow:

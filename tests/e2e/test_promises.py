@@ -691,3 +691,15 @@ def test_13_a_field_of_the_wrong_type_is_set_aside(synced: Stage) -> None:
         if event["event"] == "field_set_aside"
     }
     assert told == "field_type_mismatch"
+
+
+def test_01_who_comes_back_with_another_address_brings_the_stop_along(
+    synced: Stage,
+) -> None:
+    one, address = contact(synced)
+    synced.stop(address)
+    synced.update(one, HasOptedOutOfEmail=True)
+    assert synced.run().code == 0
+    synced.update(one, HasOptedOutOfEmail=False, Email="back@example.com")
+    assert synced.run().code == 0
+    assert synced.members()["back@example.com"] == "配信停止"

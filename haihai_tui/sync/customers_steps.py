@@ -1,0 +1,225 @@
+"""Which change takes part in which import, and in which order they are sent.
+
+The order is the safety: states that an address must have come first, then
+registering and blanking, then our own bars, then leaving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from haihai_tui.errors import Text, text
+from haihai_tui.sync import batches
+from haihai_tui.sync.config import CustomersConfig
+from haihai_tui.sync.customers import CustomersPlan
+from haihai_tui.sync.matching import SILENT
+from haihai_tui.sync.ports import Batch, Receipt
+from haihai_tui.sync.tables.changes import (
+    ADDRESS,
+    ARRIVING,
+    CREATE,
+    DELETE,
+    DEPARTING,
+    RETURN,
+    SENDING,
+    Change,
+)
+from haihai_tui.sync.tables.csvlines import csv_line, split_line
+from haihai_tui.sync.tables.records import ID_WIDTH
+from haihai_tui.sync.tables.snapshot import BARRED, FLAG_AT, line_address
+
+END = b"\xff" * ID_WIDTH
+"""Behind every Id: a step with this mark was accepted to its end."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One kind of import: who takes part, and up to which Id it was accepted.
+
+    `possible` is false where nobody can take part: no need to look at each change.
+    """
+
+    name: str
+    takes: Callable[[Change], bool]
+    batch: Callable[[Iterator[Change]], Batch]
+    possible: bool = True
+    through: bytes = b""
+    rows: Path = Path()
+    receipts: list[Receipt] = field(default_factory=list)
+
+    def done(self, change: Change) -> bool:
+        return not self.takes(change) or change.record_id <= self.through
+
+
+class CustomersSteps:
+    """The imports of one plan."""
+
+    def __init__(self, config: CustomersConfig, plan: CustomersPlan) -> None:
+        self._config = config
+        self._plan = plan
+        self._decisions = plan.decisions
+
+    def make(self) -> list[Step]:
+        group, columns = self._config.group, self._plan.draft.mapper.columns
+        counts, decisions = self._plan.counts, self._decisions
+        states_first = bool(decisions.restore or decisions.silent)
+        departures = counts.moved + counts.left + counts.deleted > 0
+        return [
+            Step(
+                "stop",
+                lambda change: self.state_first(change) == b"s",
+                lambda changes: batches.stop(group, map(new_address, changes)),
+                states_first,
+            ),
+            Step(
+                "bar_first",
+                lambda change: self.state_first(change) == b"b",
+                lambda changes: batches.bar(group, map(new_address, changes)),
+                states_first,
+            ),
+            Step(
+                "register",
+                self.registers,
+                lambda changes: batches.register(
+                    group, columns, (change.row.decode() for change in changes)
+                ),
+            ),
+            Step(
+                "blank",
+                self._blanks,
+                self._blank_batch,
+                not all(self._plan.draft.mapper.keeps_blank),
+            ),
+            Step(
+                "undo_bar",
+                self._undoes_bar,
+                lambda changes: batches.undo_own_bar(
+                    group, map(self._proof_of_own_bar, changes)
+                ),
+                counts.returned > 0,
+            ),
+            Step(
+                "bar",
+                self.bars,
+                lambda changes: batches.bar(group, map(old_address, changes)),
+                counts.deleted > 0,
+            ),
+            Step(
+                "leave",
+                self.leaves,
+                lambda changes: batches.leave(group, map(old_address, changes)),
+                departures,
+            ),
+        ]
+
+    def goes(self, change: Change) -> bool:
+        one = change.record_id
+        return one not in self._decisions.held and one not in self._decisions.unknown
+
+    def registers(self, change: Change) -> bool:
+        return change.kind in SENDING and self.goes(change)
+
+    def state_first(self, change: Change) -> bytes | None:
+        """The state that an arriving address must have before it is registered."""
+        if change.kind not in ARRIVING or not self.goes(change):
+            return None
+        one = change.record_id
+        wanted = self._decisions.restore.get(one)
+        if change.kind in (ADDRESS, RETURN):
+            wanted = max(wanted or b"", self._decisions.silent.get(one, b""), key=_rank)
+        present = self._decisions.states.get(one, b"")
+        return wanted if wanted and _rank(wanted) > _rank(present) else None
+
+    def _blanks(self, change: Change) -> bool:
+        """Whether blank cells have to overwrite what the service may hold."""
+        keeps = self._plan.draft.mapper.keeps_blank
+        if all(keeps) or not self.registers(change) or b'""' not in change.row:
+            return False
+        if change.kind == CREATE and not self._decisions.linked:
+            return False
+        values = split_line(change.row.decode())[1:]
+        return any(
+            not value and not keep for value, keep in zip(values, keeps, strict=True)
+        )
+
+    def _blank_batch(self, changes: Iterator[Change]) -> Batch:
+        mapper = self._plan.draft.mapper
+        at = [0] + [
+            number
+            for number, keep in enumerate(mapper.keeps_blank, start=1)
+            if not keep
+        ]
+        columns = tuple(mapper.columns[number] for number in at)
+        lines = (_picked(change.row.decode(), at) for change in changes)
+        return batches.blank_out(self._config.group, columns, lines)
+
+    def _undoes_bar(self, change: Change) -> bool:
+        return (
+            change.kind == RETURN
+            and self.goes(change)
+            and _flag(change) == BARRED
+            and self._decisions.states.get(change.record_id) == b"b"
+            and old_address(change) == new_address(change)
+        )
+
+    def _proof_of_own_bar(self, change: Change) -> tuple[str, bytes, bytes]:
+        state = self._decisions.states.get(change.record_id, b"")
+        return new_address(change), _flag(change), state
+
+    def _departs(self, change: Change) -> bool:
+        one = change.record_id
+        return (
+            change.kind in DEPARTING
+            and one not in self._decisions.held
+            and one not in self._decisions.shared
+            and one not in self._decisions.absent
+        )
+
+    def bars(self, change: Change) -> bool:
+        return (
+            change.kind == DELETE
+            and self._config.on_delete == "bar"
+            and self._departs(change)
+            and change.record_id not in self._decisions.silent
+        )
+
+    def leaves(self, change: Change) -> bool:
+        """A stopped person stays in the group: nothing is mailed to them there, and
+        with the membership the service would forget the stop."""
+        if not self._departs(change) or self.bars(change):
+            return False
+        return change.kind == ADDRESS or change.record_id not in self._decisions.silent
+
+
+STEP_NAMES: dict[str, Text] = {
+    "stop": text("停止の引き継ぎ"),
+    "bar_first": text("禁止の引き継ぎ"),
+    "register": text("登録"),
+    "blank": text("空白の反映"),
+    "undo_bar": text("本ツールによる禁止の解除"),
+    "bar": text("配信禁止"),
+    "leave": text("配信グループからの除外"),
+}
+
+
+def _rank(state: bytes) -> int:
+    return {b"s": 1, b"b": 2}.get(state, 0) if state in SILENT else 0
+
+
+def new_address(change: Change) -> str:
+    return line_address(change.new or change.old or b"")
+
+
+def old_address(change: Change) -> str:
+    return line_address(change.old or b"")
+
+
+def _flag(change: Change) -> bytes:
+    return (change.old or b"")[FLAG_AT : FLAG_AT + 1]
+
+
+def _picked(line: str, at: list[int]) -> str:
+    values = split_line(line)
+    return csv_line([values[number] for number in at])
