@@ -44,7 +44,7 @@ FLOW_WORDS: dict[str, Text] = {
 _STEP = 16
 _SEARCH_CHUNK = 2_000
 _BYTES_A_CELL = 1.6
-_BUDGET = 32 * 1024
+_BUDGET = 27 * 1024
 
 
 def flush_interval(environ: Mapping[str, str], size: Size) -> float:
