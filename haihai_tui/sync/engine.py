@@ -155,6 +155,7 @@ class Engine:
         self._names = flows
         self._from_file = from_file
         self._ready: dict[str, Flow] = {}
+        self._objections: list[guard.Objection] = []
         self._calls: dict[str, dict[str, int]] = {}
         self.outcome = RunOutcome()
 
@@ -163,6 +164,7 @@ class Engine:
             for name in self._names:
                 self._attempt(name, self._prepare)
             if not self._services.options.plan:
+                self._guard()
                 for name in list(self._ready):
                     self._attempt(name, self._execute)
         except _ENDS_THE_RUN as error:
@@ -199,7 +201,7 @@ class Engine:
         why = None if self._services.options.plan else self._judge(flow)
         self._tell_plan(flow, whole=self._services.options.plan or why is not None)
         if why is not None:
-            self._guard(flow, why)
+            self._objections.append(self._objection(name, flow, why))
 
     def _make(self, name: str) -> Flow:
         services = self._services
@@ -217,17 +219,27 @@ class Engine:
         weight = self._of_the_audience(flow.weight())
         return guard.judge(weight, self._services.config.guard)
 
-    def _guard(self, flow: Flow, why: Text) -> None:
-        name = flow.weight().flow
+    def _objection(self, name: str, flow: Flow, why: Text) -> guard.Objection:
         confirm = self._services.options.confirm
-        guard.halt_unless_confirmed(
+        return guard.Objection(
+            name,
             why,
             flow.concerned,
             self._kept(self._services.run_id, name),
             self._kept(confirm, name) if confirm else None,
         )
-        wording = text("確認済みのため続行します: {why}", why=why)
-        self._tell("confirmed", name, wording)
+
+    def _guard(self) -> None:
+        if not self._objections:
+            return
+        try:
+            guard.halt_unless_confirmed(self._objections)
+        except SafetyStop as error:
+            self._tell_failure(self._objections[0].flow, error)
+            raise
+        for objection in self._objections:
+            wording = text("確認済みのため続行します: {why}", why=objection.why)
+            self._tell("confirmed", objection.flow, wording)
 
     def _of_the_audience(self, weight: guard.Weight) -> guard.Weight:
         """A share is one of all customers, also where a group is still small."""

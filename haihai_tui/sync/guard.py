@@ -6,7 +6,7 @@ that a confirmation lets just these through, once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,20 +73,41 @@ _BLANKED = text(
 ).msgid
 
 
-def halt_unless_confirmed(
-    why: Text, concerned: Path, kept: Path, confirmed: Path | None
-) -> None:
-    """Raise SafetyStop unless `confirmed` (a halted run's list) covers everyone.
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """A limit that one flow's plan passes.
 
-    `concerned` lists this plan's records, `CONCERN_WIDTH` bytes each, ascending.
-    When the run halts, the list is kept as `kept` for a later confirmation.
+    `concerned` lists the plan's records, `CONCERN_WIDTH` bytes each, ascending;
+    `confirmed` is a halted run's list, None where nothing was confirmed.  When the run
+    halts, the list is kept as `kept` for a later confirmation.
     """
-    if confirmed is not None and confirmed.exists() and _covers(confirmed, concerned):
-        confirmed.unlink()
+
+    flow: str
+    why: Text
+    concerned: Path
+    kept: Path
+    confirmed: Path | None = None
+
+    @property
+    def is_confirmed(self) -> bool:
+        given = self.confirmed
+        return given is not None and given.exists() and _covers(given, self.concerned)
+
+
+def halt_unless_confirmed(objections: Sequence[Objection]) -> None:
+    """Raise SafetyStop unless a confirmation covers everyone of every flow.
+
+    All flows halt together, so that one confirmation can let all of them through.
+    """
+    if all(objection.is_confirmed for objection in objections):
+        for objection in objections:
+            if objection.confirmed is not None:
+                objection.confirmed.unlink()
         return
-    kept.write_bytes(concerned.read_bytes())
+    for objection in objections:
+        objection.kept.write_bytes(objection.concerned.read_bytes())
     raise SafetyStop(
-        why,
+        objections[0].why,
         text(
             "何も書き込んでいません。計画を確認し、正しければ --confirm で続行して"
             "ください。"

@@ -8,7 +8,7 @@ import pytest
 
 from haihai_tui.errors import SafetyStop, text
 from haihai_tui.sync.config import GuardConfig
-from haihai_tui.sync.guard import Weight, halt_unless_confirmed, judge
+from haihai_tui.sync.guard import Objection, Weight, halt_unless_confirmed, judge
 
 WHY = text("多すぎます。")
 
@@ -40,22 +40,52 @@ def ids(*numbers: int) -> bytes:
     return b"".join(b"%018dx" % number for number in numbers)
 
 
+def objection(
+    folder: Path, flow: str, kept: str, confirmed: str = "", *numbers: int
+) -> Objection:
+    concerned = folder / f"concerned.{flow}"
+    concerned.write_bytes(ids(*numbers))
+    given = folder / confirmed if confirmed else None
+    return Objection(flow, WHY, concerned, folder / kept, given)
+
+
 def test_a_confirmation_lets_that_plan_through_once(tmp_path: Path) -> None:
-    concerned, kept = tmp_path / "concerned", tmp_path / "kept"
-    concerned.write_bytes(ids(1, 2, 3))
     with pytest.raises(SafetyStop):
-        halt_unless_confirmed(WHY, concerned, kept, None)
-    again = tmp_path / "again"
-    concerned.write_bytes(ids(1, 3))
-    halt_unless_confirmed(WHY, concerned, again, kept)
+        halt_unless_confirmed([objection(tmp_path, "a", "kept", "", 1, 2, 3)])
+    again = objection(tmp_path, "a", "again", "kept", 1, 3)
+    halt_unless_confirmed([again])
     with pytest.raises(SafetyStop):
-        halt_unless_confirmed(WHY, concerned, again, kept)
+        halt_unless_confirmed([again])
 
 
 def test_a_confirmation_lets_no_other_plan_through(tmp_path: Path) -> None:
-    concerned, kept = tmp_path / "concerned", tmp_path / "kept"
-    kept.write_bytes(ids(1, 2, 3))
-    concerned.write_bytes(ids(1, 4))
+    (tmp_path / "kept").write_bytes(ids(1, 2, 3))
     with pytest.raises(SafetyStop):
-        halt_unless_confirmed(WHY, concerned, tmp_path / "again", kept)
-    assert kept.exists()
+        halt_unless_confirmed([objection(tmp_path, "a", "again", "kept", 1, 4)])
+    assert (tmp_path / "kept").exists()
+
+
+def test_one_confirmation_covers_every_flow_that_objects(tmp_path: Path) -> None:
+    with pytest.raises(SafetyStop):
+        halt_unless_confirmed(
+            [
+                objection(tmp_path, "a", "a1", "", 1),
+                objection(tmp_path, "b", "b1", "", 2),
+            ]
+        )
+    # A confirmation that covers one of two is not used up by it.
+    with pytest.raises(SafetyStop):
+        halt_unless_confirmed(
+            [
+                objection(tmp_path, "a", "a2", "a1", 1),
+                objection(tmp_path, "b", "b2", "b1", 2, 3),
+            ]
+        )
+    halt_unless_confirmed(
+        [
+            objection(tmp_path, "a", "a3", "a2", 1),
+            objection(tmp_path, "b", "b3", "b2", 2, 3),
+        ]
+    )
+    assert not (tmp_path / "a2").exists()
+    assert not (tmp_path / "b2").exists()
