@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from typing import Any, ClassVar
 
@@ -247,6 +248,18 @@ class ConsoleApp(App[int]):
     async def action_quit(self) -> None:
         self.exit(int(ExitCode.OK))
 
+    def action_suspend_process(self) -> None:
+        """To the shell and back; where no shell could bring us back, say so."""
+        if os.getpgrp() == os.getsid(0):
+            if self.front is not None:
+                self.front.say(text("シェルから起動していないため、中断できません。"))
+            return
+        super().action_suspend_process()
+
+    def _draw_again(self, _app: App[Any]) -> None:
+        """The shell has written over everything meanwhile."""
+        self.refresh(layout=True)
+
     def action_help_quit(self) -> None:
         """Ctrl+C out of habit: say how to leave."""
         if self.front is not None:
@@ -269,6 +282,7 @@ class ConsoleApp(App[int]):
     def on_mount(self) -> None:
         self.call_after_refresh(_collect_garbage_again)
         self.set_interval(_IDLE_LOOK_S, self._lock_when_idle)
+        self.app_resume_signal.subscribe(self, self._draw_again)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._leave, number)

@@ -66,6 +66,9 @@ def _prepare(environ: MutableMapping[str, str]) -> None:
     # Every frame of an animation would go over the line.
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     environ.setdefault("TEXTUAL_FPS", "15" if "SSH_CONNECTION" in environ else "30")
+    # Textual would trust these before the terminal, and never follow a resize.
+    for name in ("COLUMNS", "LINES"):
+        environ.pop(name, None)
     # What is loaded now stays: looking for garbage in it delays the first frame.
     gc.disable()
 

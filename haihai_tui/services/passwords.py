@@ -89,12 +89,11 @@ def require_acceptable(
 
 def made_of_known_words(password: str, name: str) -> bool:
     """Whether little is left of it without the operator's and the product's name."""
-    lowered = password.casefold()
-    return any(
-        word in lowered and len(lowered.replace(word, "")) < MINIMUM_LENGTH // 2
-        for word in (name.casefold(), *_BLOCKED)
-        if word
-    )
+    left = lowered = password.casefold()
+    for word in (name.casefold(), *_BLOCKED):
+        if word:
+            left = left.replace(word, "")
+    return left != lowered and len(left) < MINIMUM_LENGTH // 2
 
 
 def strength(password: str, name: str) -> int:

@@ -139,6 +139,7 @@ def test_a_clock_set_back_a_year_does_not_lock_for_a_year(
         ("x" * 257, "256 文字"),
         ("haihai123456", "推測"),
         ("hanako-hanako", "推測"),
+        ("haihai-hanako", "推測されやすい語"),
         ("password12345", "推測"),
         ("aaaaaaaaaaaaaa", "推測"),
         ("qwertyuiop1234", "推測"),

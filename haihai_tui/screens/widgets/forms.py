@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rich.text import Text as RichText
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -45,6 +46,14 @@ class Entry(Input):
         )
         self._hint = hint
         self.cursor_blink = False
+
+    @property
+    def _value(self) -> RichText:
+        # Textual hides a password behind bullets, which are of ambiguous width.
+        if self.password:
+            hidden = "*" * len(self.value)
+            return RichText(hidden, no_wrap=True, overflow="ignore", end="")
+        return super()._value
 
     def on_mount(self) -> None:
         self.relabel()

@@ -1,0 +1,122 @@
+"""A real terminal for the real command: a tmux server of its own, real keys.
+
+with Terminal(folder, "--profile", "x") as terminal:
+    terminal.wait_for("ログイン")
+    terminal.type("yamada")
+    terminal.press("Enter")
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+needs_tmux = pytest.mark.skipif(
+    shutil.which("tmux") is None, reason="tmux is not installed: no terminal to drive"
+)
+
+
+class Terminal:
+    """One session with one console in it."""
+
+    def __init__(
+        self,
+        home: Path,
+        *arguments: str,
+        size: tuple[int, int] = (80, 24),
+        environ: dict[str, str] | None = None,
+    ) -> None:
+        self._server = f"haihai-{uuid.uuid4().hex[:12]}"
+        self._arguments = arguments
+        self._size = size
+        self._environ = {
+            "HAIHAI_HOME": str(home),
+            "HAIHAI_LANG": "ja",
+            "HAIHAI_TRACEBACK": "1",
+            "TZ": "Asia/Tokyo",
+            "LANG": "C.UTF-8",
+            **(environ or {}),
+        }
+
+    def __enter__(self) -> Terminal:
+        command = [sys.executable, "-m", "haihai_tui", *self._arguments]
+        settings = [f"{key}={value}" for key, value in self._environ.items()]
+        shown = f"env {shlex.join(settings)} {shlex.join(command)}"
+        width, height = self._size
+        # The exit code is shown, and the session stays so that it can be read.
+        shown = f"{shown}; echo END-OF-CONSOLE $?; sleep 600"
+        self._tmux(
+            *("-f", os.devnull, "new-session", "-d"),
+            *("-x", str(width), "-y", str(height), shown),
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        subprocess.run(["tmux", "-L", self._server, "kill-server"], capture_output=True)
+
+    # ------------------------------------------------------------ what it does
+
+    def press(self, *keys: str) -> None:
+        """Keys by tmux's names: `Enter`, `Tab`, `F5`, `C-q`, `BSpace`."""
+        self._tmux("send-keys", *keys)
+
+    def type(self, written: str) -> None:
+        self._tmux("send-keys", "-l", written)
+
+    def resize(self, width: int, height: int) -> None:
+        self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as a lost SSH connection does."""
+        self._tmux("kill-server")
+
+    @property
+    def pid(self) -> int:
+        """The console's process."""
+        shell = int(self._tmux("display-message", "-p", "#{pane_pid}"))
+        children = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        return int(children[0])
+
+    # ------------------------------------------------------------ what is seen
+
+    @property
+    def shown(self) -> str:
+        return self._tmux("capture-pane", "-p")
+
+    def wait_for(self, wanted: str, within_s: float = 30.0) -> str:
+        """The screen as soon as it shows `wanted`."""
+        deadline = time.monotonic() + within_s
+        while wanted not in (shown := self.shown):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{wanted!r} is not shown:\n{shown}")
+            time.sleep(0.05)
+        return shown
+
+    def wait_for_end(self, within_s: float = 30.0) -> int:
+        """The exit code of the console."""
+        shown = self.wait_for("END-OF-CONSOLE", within_s)
+        return int(shown.partition("END-OF-CONSOLE")[2].split()[0])
+
+    def _tmux(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-L", self._server, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+        )
+        return done.stdout.rstrip("\n")
