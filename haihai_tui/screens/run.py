@@ -20,8 +20,8 @@ from haihai_tui.screens.run_watch import RunFollowed, RunWatch
 from haihai_tui.screens.widgets.forms import Tick
 from haihai_tui.screens.widgets.log_pane import LogKeys, LogPane
 from haihai_tui.screens.widgets.log_view import flush_interval
+from haihai_tui.screens.widgets.one_line import OneLine
 from haihai_tui.screens.widgets.run_words import flow_words, joined, usage_words
-from haihai_tui.screens.widgets.words import Words
 from haihai_tui.services.progress import FlowProgress, RunProgress
 from haihai_tui.services.roles import Action
 from haihai_tui.services.store.times import moment_of
@@ -81,12 +81,12 @@ class RunScreen(LogKeys, ConsoleScreen):
             for flow, label in FLOW_LABELS.items():
                 with Horizontal(classes="flow"):
                     yield Tick(label, id=f"flow-{flow}")
-                    yield Words(id=f"progress-{flow}", classes="progress")
+                    yield OneLine(id=f"progress-{flow}", classes="progress")
             with Horizontal(classes="flow"):
                 yield Tick(text("全件を読み直す"), id="full")
-                yield Words(id="state", classes="progress")
-        yield Words(id="usage-salesforce", classes="wide quiet")
-        yield Words(id="usage-haihai", classes="wide quiet")
+                yield OneLine(id="state", classes="progress")
+        yield OneLine(id="usage-salesforce", classes="quiet")
+        yield OneLine(id="usage-haihai", classes="quiet")
         yield LogPane()
 
     def on_mount(self) -> None:
@@ -135,6 +135,8 @@ class RunScreen(LogKeys, ConsoleScreen):
         was_live = before is not None and before.live
         if was_live and not followed.live:
             self._tell_end()
+        if before is None or was_live != followed.live or followed.began:
+            self.refresh_keys()
         self._keep_time(followed.live)
         self._draw_soon()
 
@@ -160,13 +162,12 @@ class RunScreen(LogKeys, ConsoleScreen):
         for flow in FLOW_LABELS:
             progress = self._progress.flows.get(flow)
             shown = self._flow_words(progress, numbers.get(flow, {}), width)
-            self.query_one(f"#progress-{flow}", Words).show(
+            self.query_one(f"#progress-{flow}", OneLine).show(
                 shown, _flow_level(progress, numbers.get(flow, {}))
             )
         for service in ("salesforce", "haihai"):
             self._draw_usage(service)
         self._draw_state()
-        self.refresh_keys()
 
     def _flow_words(
         self, progress: FlowProgress | None, numbers: Mapping[str, Any], width: int
@@ -185,12 +186,12 @@ class RunScreen(LogKeys, ConsoleScreen):
             shown = usage_words(fullest, self.size.width)
         if service == "haihai" and not found:
             shown = ""
-        words = self.query_one(f"#usage-{service}", Words)
+        words = self.query_one(f"#usage-{service}", OneLine)
         words.show(shown)
         words.display = bool(str(shown))
 
     def _draw_state(self) -> None:
-        self.query_one("#state", Words).show(*self._state())
+        self.query_one("#state", OneLine).show(*self._state())
 
     def _state(self) -> tuple[Text | str, str]:
         followed = self._followed

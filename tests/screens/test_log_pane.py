@@ -317,7 +317,7 @@ def test_200_000_lines_do_not_stutter(console: Console) -> None:
     [
         ({}, Size(80, 24), 0.1),
         ({"SSH_CONNECTION": "198.51.100.1 22"}, Size(80, 24), 0.25),
-        ({"SSH_CONNECTION": "198.51.100.1 22"}, Size(200, 60), 0.694),
+        ({"SSH_CONNECTION": "198.51.100.1 22"}, Size(200, 60), 0.586),
     ],
 )
 def test_over_ssh_it_is_drawn_less_often(

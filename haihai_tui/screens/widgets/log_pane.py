@@ -21,7 +21,7 @@ from haihai_tui.screens.log_entry import LogEntryScreen
 from haihai_tui.screens.widgets.forms import Entry
 from haihai_tui.screens.widgets.log_store import LEVELS
 from haihai_tui.screens.widgets.log_view import LEVEL_WORDS, LogView
-from haihai_tui.screens.widgets.words import Words
+from haihai_tui.screens.widgets.one_line import OneLine
 from haihai_tui.services.wording import FLOW_LABELS, flow_label
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class LogPane(Vertical):
     """
 
     def compose(self) -> ComposeResult:
-        yield Words(classes="head")
+        yield OneLine(classes="head")
         yield LogView(cast("ConsoleApp", self.app).ctx.environ)
         yield _SearchEntry(hint=text("検索する語を入力して Enter、Esc で閉じる"))
 
@@ -76,7 +76,7 @@ class LogPane(Vertical):
 
     @on(LogView.Changed)
     def _tell(self) -> None:
-        self.query_one(".head", Words).show(self._head())
+        self.query_one(".head", OneLine).show(self._head())
 
     def _head(self) -> Text:
         view = self.view

@@ -44,7 +44,7 @@ FLOW_WORDS: dict[str, Text] = {
 _STEP = 16
 _SEARCH_CHUNK = 2_000
 _BYTES_A_CELL = 1.6
-_BUDGET = 27 * 1024
+_BUDGET = 32 * 1024
 
 
 def flush_interval(environ: Mapping[str, str], size: Size) -> float:
@@ -338,7 +338,7 @@ class LogView(ScrollView, can_focus=True):
         rest = Strip(body)
         room = max(width - lead.cell_length, 0)
         cut = rest.crop(self._shifted, self._shifted + room)
-        return Strip([*lead, *cut]).adjust_cell_length(width, plain)
+        return Strip([*lead, *cut]).adjust_cell_length(width, plain).simplify()
 
     def _marked(self, shown: str, style: Style) -> list[Segment]:
         """The message, with what is searched for in reverse."""
