@@ -216,7 +216,7 @@ class CustomersPlanner:
         cursor = self._services.state.cursor(CURSOR)
         if self._services.options.full or old is None or cursor is None:
             return True
-        if old.meaning != self._head:
+        if old.meaning != self._head or self._query.is_silent:
             return True
         return forced.stat().st_size > IDS_A_QUERY * RETRY_QUERIES * ID_WIDTH
 

@@ -7,6 +7,7 @@ between the two questions is read twice rather than taken for one that left.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,18 @@ IDS_A_QUERY = 350
 """Ids in one IN list: the URL stays below Salesforce's 16,384 bytes."""
 
 
+_QUOTED = re.compile(r"'(?:\\.|[^'\\])*'")
+_PARENT = re.compile(r"\b[A-Za-z]\w*\.[A-Za-z]\w*")
+_SILENT = re.compile(
+    r"""\(\s*SELECT\b
+    |\b(?:TODAY|YESTERDAY|TOMORROW)\b
+    |\b(?:LAST|THIS|NEXT)_(?:WEEK|MONTH|QUARTER|YEAR|FISCAL_\w+|90_DAYS|N_\w+)\b
+    |\bN_\w+_AGO\b
+    |\b[A-Za-z]\w*\.[A-Za-z]\w*\.[A-Za-z]""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
 class OutOfOrder(Exception):
     """The service gave records in another order than by Id."""
 
@@ -42,8 +55,18 @@ class AudienceQuery:
     @property
     def parents(self) -> tuple[str, ...]:
         """Relationships whose records' changes matter too: `Account`, …"""
-        found = {name.split(".")[0] for name in self.select if "." in name}
+        named = (*self.select, *_PARENT.findall(_QUOTED.sub("''", self.audience)))
+        found = {name.split(".")[0] for name in named if "." in name}
         return tuple(sorted(found))
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether records join or leave the audience without being changed.
+
+        So it is with members of a campaign, dates that move with today, and what
+        lies more than one parent away: only a complete read notices.
+        """
+        return _SILENT.search(_QUOTED.sub("''", self.audience)) is not None
 
     def all(self) -> str:
         return _soql(self.select, self.sobject, [_bracketed(self.audience)])
