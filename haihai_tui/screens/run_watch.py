@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from haihai_tui.services.run_control import Attempt
 
 _AGAIN_S = 2.0
+_LAST_LOOK_S = 1.0
 
 
 class RunFollowed(Message):
@@ -40,14 +41,21 @@ class RunWatch:
         self._run_id = run_id
         self._left = threading.Event()
         self._last: tuple[object, ...] = ()
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         # The copied context is how a message finds its app from another thread.
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._body,), daemon=True).start()
+        self._thread = threading.Thread(
+            target=context.run, args=(self._body,), name="follow", daemon=True
+        )
+        self._thread.start()
 
     def stop(self) -> None:
+        """End within one look: the database may be closed right after."""
         self._left.set()
+        if self._thread is not None:
+            self._thread.join(_LAST_LOOK_S)
 
     def _body(self) -> None:
         try:

@@ -11,7 +11,7 @@ from haihai_tui.services.roles import Action, Operator, require
 from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.rejects import RejectRow, Rejects
-from haihai_tui.sync.engine import FLOWS
+from haihai_tui.services.wording import FLOW_LABELS
 
 _AT_ONCE = 500
 
@@ -57,4 +57,4 @@ class RejectDesk:
 def flows_of(rows: Iterable[RejectRow]) -> tuple[str, ...]:
     """The flows to run for these, in the order in which flows are run."""
     concerned = {row.flow for row in rows}
-    return tuple(flow for flow in FLOWS if flow in concerned)
+    return tuple(flow for flow in FLOW_LABELS if flow in concerned)

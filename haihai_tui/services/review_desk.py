@@ -16,7 +16,7 @@ from haihai_tui.services.roles import Action, Operator, require
 from haihai_tui.services.settings_schema import Settings
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.reviews import ReviewRow, Reviews
-from haihai_tui.sync.engine import FLOWS
+from haihai_tui.services.wording import FLOW_LABELS
 from haihai_tui.sync.ports import SObject
 
 NOBODY = "-"
@@ -61,7 +61,7 @@ class ReviewDesk:
 
     def open(self) -> list[ReviewRow]:
         """The first `SHOWN` unanswered questions."""
-        found = (row for flow in FLOWS for row in self._reviews.open(flow))
+        found = (row for flow in FLOW_LABELS for row in self._reviews.open(flow))
         return list(islice(found, SHOWN))
 
     def count(self) -> int:

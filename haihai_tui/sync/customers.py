@@ -226,25 +226,30 @@ class CustomersPlanner:
             self._folder,
             expect_many=old is not None and old.count > MANY,
         )
-        pages = list(self._watched(extract))
+        pages = list(self._watched(extract, old.count if old else 0))
+        total = sum(page.rows for page in pages)
         try:
-            self._merge(in_id_order(pages), old, forced)
+            self._merge(in_id_order(pages), old, forced, total)
         except OutOfOrder:
             self._draft.close()
             self._draft = self._new_draft()
             records = sorted_by_id(
                 records_of(pages), self._folder, "sorting", repeats=False
             )
-            self._merge(in_batches(records), old, forced)
+            self._merge(in_batches(records), old, forced, total)
         for page in pages:
             page.path.unlink(missing_ok=True)
         return literal(extract.as_of)
 
     def _merge(
-        self, batches: Iterable[list[bytes]], old: Snapshot | None, forced: Path
+        self,
+        batches: Iterable[list[bytes]],
+        old: Snapshot | None,
+        forced: Path,
+        total: int,
     ) -> None:
         drafting.compare_all(
-            self._counted(batches),
+            self._counted(batches, total),
             old.lines() if old else iter(()),
             _ids(forced),
             self._recycled(old),
@@ -263,32 +268,34 @@ class CustomersPlanner:
         for record in sorted_by_id(records, self._folder, "recycled", repeats=True):
             yield record_id(record)
 
-    def _counted(self, batches: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+    def _counted(
+        self, batches: Iterable[list[bytes]], total: int
+    ) -> Iterator[list[bytes]]:
         done = told = 0
         for batch in batches:
             self._services.pacer.check()
             yield batch
             done += len(batch)
             if done - told >= TELL_EVERY:
-                self._progress("compare", done)
+                self._progress("compare", done, total)
                 told = done
 
-    def _watched(self, extract: Extract) -> Iterator[PageFile]:
+    def _watched(self, extract: Extract, expected: int) -> Iterator[PageFile]:
+        """The pages, told as they come; `expected` rows, 0 where nobody knows."""
         rows = 0
         for page in extract.pages():
             self._services.pacer.check()
             rows += page.rows
-            self._progress("read", rows)
+            self._progress("read", rows, max(rows, expected) if expected else None)
             yield page
 
-    def _progress(self, stage: str, done: int) -> None:
+    def _progress(self, stage: str, done: int, total: int | None = None) -> None:
         wording = {
             "read": text("Salesforce から読み取り中: {done} 件", done=done),
             "compare": text("前回の控えと照合中: {done} 件", done=done),
         }[stage]
-        self._services.listener(
-            Event("progress", FLOW, wording, "debug", {"stage": stage, "done": done})
-        )
+        data = {"stage": stage, "done": done, "total": total}
+        self._services.listener(Event("progress", FLOW, wording, "debug", data))
 
     def _compare_moved(self, old: Snapshot, forced: Path) -> tuple[str, bool]:
         """Returns the new cursor, and whether all had to be read after all."""
@@ -321,7 +328,7 @@ class CustomersPlanner:
             moved = self._services.salesforce.extract(
                 self._query.moved_since(since), self._folder
             )
-            pages += self._watched(moved)
+            pages += self._watched(moved, count)
         again = self._read_again(forced)
         wanted = (one.decode() for one in _ids(again))
         pages += extract_by_ids(

@@ -329,3 +329,19 @@ def test_progress_is_worked_out_from_the_events(
     imports = progress.budgets["haihai", "import"]
     assert imports.used == 1
     assert imports.limit == 200
+
+
+def test_a_second_full_read_knows_its_length(
+    context: ConsoleContext, control: RunControl, stage: Stage
+) -> None:
+    totals = []
+    for _ in range(2):
+        control.start(("customers",), Options(full=True), person())
+        result = ended(control).result
+        assert result is not None
+        totals += [
+            event.data["total"]
+            for event in events_after(context.database, result.run_id)
+            if event.kind == "progress" and event.data["stage"] == "read"
+        ]
+    assert totals == [None, 60]
