@@ -103,7 +103,7 @@ class AuthoriseScreen(ConsoleScreen):
             yield Heading(text("手順"), id="steps-heading")
             yield Milestones()
             yield Words("", id="guide", classes="wide")
-            yield Link(id="url")
+            yield Link(id="url", lines=2)
             yield Field(
                 text("URL の貼り付け"),
                 Entry(
@@ -248,7 +248,7 @@ class AuthoriseScreen(ConsoleScreen):
         self._url = message.url
         self._until = time.monotonic() + TIMEOUT_S
         self._show_waiting(True)
-        self.query_one("#url", Link).show(message.url, _shortened(message.url))
+        self.query_one("#url", Link).show(message.url)
         self._tick()
         if self._clock is None:
             self._clock = self.set_interval(1.0, self._tick)
@@ -337,18 +337,11 @@ class AuthoriseScreen(ConsoleScreen):
                 text("許可した後のブラウザーの URL 全体を、上の欄に貼り付けます。")
             )
             return
-        line = ssh_line(port, self.ctx.environ)
+        how = text("別の端末のブラウザーを使うときは、そこで先に実行します:")
         if is_remote(self.ctx.environ):
-            tunnel.show(
-                text(
-                    "手元の端末で先に実行すると、貼り付けなしで戻ります: {line}",
-                    line=line,
-                )
-            )
-        else:
-            tunnel.show(
-                text("別の端末のブラウザーを使うときは、そこで先に: {line}", line=line)
-            )
+            how = text("手元の端末で先に実行すると、貼り付けは不要です:")
+        line = ssh_line(port, self.ctx.environ)
+        tunnel.show(text("{how}\n{line}", how=how, line=line))
 
     def _end_waiting(self) -> None:
         self._stopper = None
@@ -389,11 +382,6 @@ class AuthoriseScreen(ConsoleScreen):
     def action_stop(self) -> None:
         self._give_up()
         self.say(text("中止しています。"))
-
-
-def _shortened(url: str, most: int = 150) -> str:
-    """The beginning: the whole would fill the screen and nobody reads it."""
-    return url if len(url) <= most else f"{url[:most]}..."
 
 
 def _state_text(state: TokenState) -> Text:

@@ -96,7 +96,7 @@ class AuthoriseUrlScreen(ConsoleScreen):
     def body(self) -> ComposeResult:
         with VerticalScroll(can_focus=True):
             yield Heading(text("URL"), classes="first")
-            yield Link(self._url, self._url)
+            yield Link(self._url)
             yield Heading(text("QR コード"))
             yield Words("", id="room", classes="wide")
             yield Code(self._url)
@@ -136,16 +136,18 @@ class AuthoriseUrlScreen(ConsoleScreen):
 
 
 class Link(Static):
-    """An address that terminals make clickable (OSC 8); cut where it is too long."""
+    """An address that terminals make clickable (OSC 8).
 
-    def __init__(
-        self, url: str = "", shown: str = "", *, id: str | None = None
-    ) -> None:
+    `lines` (0: all) is how much of it is shown; the link leads to the whole.
+    """
+
+    def __init__(self, url: str = "", *, lines: int = 0, id: str | None = None) -> None:
         super().__init__("", id=id, markup=False)
-        self._url, self._shown = url, shown or url
+        self._url = url
+        self._most = lines
 
-    def show(self, url: str, shown: str = "") -> None:
-        self._url, self._shown = url, shown or url
+    def show(self, url: str) -> None:
+        self._url = url
         self.refresh(layout=True)
 
     @property
@@ -156,11 +158,12 @@ class Link(Static):
         return max(1, len(self._lines(width)))
 
     def _lines(self, width: int) -> list[str]:
-        if width < 1:
-            return [self._shown]
-        return [
-            self._shown[at : at + width] for at in range(0, len(self._shown), width)
-        ]
+        if width < 4:
+            return [self._url]
+        shown = self._url
+        if self._most and len(shown) > self._most * width:
+            shown = f"{shown[: self._most * width - 3]}..."
+        return [shown[at : at + width] for at in range(0, len(shown), width)]
 
     def render(self) -> VisualType:
         style = Style(link=self._url, underline=True) if self._url else Style()

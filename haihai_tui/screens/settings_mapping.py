@@ -34,6 +34,8 @@ _HEADS = (
     text("判定"),
 )
 
+_COLOURS = {Status.OK: "success", Status.WARN: "warning"}
+
 
 class MappingTable(DataTable[Cell]):
     """Rows to edit (Enter), to add and to delete; verdicts after a live check."""
@@ -83,17 +85,13 @@ class MappingTable(DataTable[Cell]):
         if check is not None:
             kind = words(self, check.type_label)
             length = str(check.length) if check.length else "-"
-            verdict, style = self._verdict(check)
+            # What exactly is wrong stands in the list below the table.
+            verdict = words(self, status_label(check.status))
+            colour = _COLOURS.get(check.status, "error")
+            style = self.app.theme_variables.get(colour, "")
         blank = words(self, BLANK_LABELS.get(row["blank"], Text(row["blank"])))
         shown = (row["salesforce"], kind, length, row["haihai"], blank)
         return [*map(Cell, shown), Cell(verdict, style)]
-
-    def _verdict(self, check: RowCheck) -> tuple[str, str]:
-        word = words(self, status_label(check.status))
-        style = {Status.OK: "green", Status.WARN: "yellow"}.get(check.status, "red")
-        if check.status is Status.OK:
-            return word, style
-        return f"{word}: {words(self, check.what)}", style
 
     def judge(self, checks: Sequence[RowCheck]) -> None:
         self._checks = {one.salesforce.lower(): one for one in checks}

@@ -91,9 +91,11 @@ class PickScreen(ConsoleScreen):
         parts: list[str | tuple[str, str]] = []
         if value:
             parts += [(fitted(value, width), "bold"), " "]
-        parts.append(self.t(one.label))
-        if note := self.t(one.note):
-            parts += ["  ", (note, "$secondary")]
+        label, note = self.t(one.label), self.t(one.note)
+        if note:
+            parts += [fitted(label, width - 2), " ", (note, "dim")]
+        else:
+            parts.append(label)
         return Content.assemble(*parts)
 
     def on_input_changed(self, event: Input.Changed) -> None:

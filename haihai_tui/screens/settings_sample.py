@@ -27,7 +27,7 @@ class Sample(Vertical):
     def compose(self) -> ComposeResult:
         yield Heading(text("対象の見本"))
         yield Words("", id="sample-count", classes="wide")
-        yield DataTable[Cell](id="sample-rows", cursor_type="row", cell_padding=1)
+        yield DataTable[Cell](id="sample-rows", cursor_type="none", cell_padding=1)
         yield Deeds([Deed(text("次の手順へ"), id="next-step")])
 
     def show(self, preview: Preview | None) -> None:

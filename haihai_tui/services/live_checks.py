@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from haihai_tui.errors import ConnectorError, Text, text
@@ -198,29 +198,29 @@ class LiveChecks:
             check_row(row, described, parents, sees_encrypted=visible)
             for row in settings.fields
         )
-        yield self._mapping()
+        yield from self._mapping()
         yield self._audience(client, described)
 
-    def _mapping(self) -> Found:
+    def _mapping(self) -> Iterator[Found]:
+        """A line for all rows that are fine, and one for each that is not."""
         rows = self.seen.rows
         if not rows:
             what = text("まだ 1 つもありません（メールアドレスだけが送られます）")
-            return doubtful("customers.fields", _MAPPING, what)
-        bad = [row for row in rows if row.status is Status.FAIL]
-        if bad:
-            what = text(
-                "{n} 件中 {bad} 件に問題があります: {name} {what}",
-                n=len(rows),
-                bad=len(bad),
-                name=bad[0].salesforce,
-                what=bad[0].what,
-            )
-            return trouble("customers.fields", _MAPPING, what, bad[0].code)
-        unsure = sum(row.status is Status.WARN for row in rows)
-        if unsure:
-            what = text("{n} 件中 {bad} 件に注意があります", n=len(rows), bad=unsure)
-            return doubtful("customers.fields", _MAPPING, what)
-        return fine("customers.fields", _MAPPING, text("{n} 件", n=len(rows)))
+            yield doubtful("customers.fields", _MAPPING, what)
+            return
+        explained: set[str] = set()
+        for row in rows:
+            if row.status is Status.OK:
+                continue
+            title = text("項目の対応 {field}", field=row.salesforce)
+            found = _judged("customers.fields", title, row.status, row.what, row.code)
+            # Rows with the same trouble have the same remedy: told once.
+            known = row.code in explained
+            yield replace(found, remedy=()) if known else found
+            explained.add(row.code)
+        n = sum(row.status is Status.OK for row in rows)
+        if n:
+            yield fine("customers.fields", _MAPPING, text("{n} 件", n=n))
 
     def _audience(self, client: SalesforceDoor, described: SObject) -> Found:
         settings = self._settings.customers

@@ -168,9 +168,11 @@ def test_an_unknown_object_and_field_are_named(place: Workplace) -> None:
     fields = (*place.settings.customers.fields, FieldMapping("Nobody__c", "誰"))
     customers = replace(place.settings.customers, fields=fields)
     asked = checks(place, replace(place.settings, customers=customers))
-    found_by = by_name(list(asked.customers()))
-    assert found_by["customers.fields"].code == "missing_field"
-    assert found_by["customers.audience"].status is Status.OK
+    found = list(asked.customers())
+    about_rows = [one for one in found if one.check == "customers.fields"]
+    assert [one.code for one in about_rows] == ["missing_field", ""]
+    assert about_rows[0].title.params["field"] == "Nobody__c"
+    assert by_name(found)["customers.audience"].status is Status.OK
     assert asked.seen.rows[-1].status is Status.FAIL
 
 
