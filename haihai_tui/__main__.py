@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script; returns the process's exit code."""
     try:
-        return _main(argv)
+        code = _main(argv)
     except KeyboardInterrupt:
         # Ctrl-C while a front end is still being imported.
-        return 130
+        code = _INTERRUPTED
+    if code == _INTERRUPTED and argv is None:
+        _leave(code)
+    return code
+
+
+def _leave(code: int) -> None:
+    """End this process with `code`, whatever the interpreter remembers.
+
+    A KeyboardInterrupt inside `exec`, as of a dataclass being made, counts as not
+    caught (CPython until 3.13 at least): the process would die of SIGINT instead.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def _main(argv: Sequence[str] | None) -> int:

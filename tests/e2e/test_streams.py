@@ -294,3 +294,22 @@ def test_settings_go_through_a_pipe(stage: Stage, tmp_path: Path) -> None:
     assert again.stdout == exported.stdout
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"piped-secret" not in kept
+
+
+def test_ctrl_c_while_modules_are_loaded_ends_with_130(tmp_path: Path) -> None:
+    # As in a dataclass being made, which Python does by `exec`.
+    script = (
+        "import haihai_tui.arguments as arguments\n"
+        "arguments.parse = lambda argv: exec('raise KeyboardInterrupt')\n"
+        "from haihai_tui.__main__ import main\n"
+        "raise SystemExit(main())\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.environ["PATH"], "HAIHAI_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (finished.returncode, finished.stdout, finished.stderr) == (130, "", "")
