@@ -36,6 +36,7 @@ from haihai_tui.services.roles import Operator
 
 _RESIZE_S = 0.15
 _IDLE_LOOK_S = 1.0
+_BEFORE_THE_CHANGE = ("password", "help", "lock", "login")
 # What a Japanese terminal draws two cells wide and Textual counts as one.
 _NARROW = str.maketrans(
     {"…": "...", "→": "->", "←": "<-", "■": "#", "●": "*", "×": "x", "—": "-", "–": "-"}
@@ -130,7 +131,7 @@ class ConsoleApp(App[int]):
 
     def go(self, name: str, **kwargs: Any) -> None:
         """Show a registered screen alone: whatever was open is closed."""
-        if self.is_locked and name != "login":
+        if not self._admits(name) or (self.is_locked and name != "login"):
             return
         screen = screens.load(name)(**kwargs)
         while len(self.screen_stack) > 1:
@@ -139,9 +140,17 @@ class ConsoleApp(App[int]):
 
     def open(self, name: str, **kwargs: Any) -> None:
         """Put a registered screen on top; Esc goes back."""
-        if self.is_locked and name != "help":
+        if not self._admits(name) or (self.is_locked and name != "help"):
             return
         self.push_screen(screens.load(name)(**kwargs))
+
+    def _admits(self, name: str) -> bool:
+        """Whether the screen may be shown to whoever is there: work that ends after
+        a logout must not open one."""
+        operator = self.ctx.operator
+        if operator is None:
+            return screens.load(name).PUBLIC
+        return not operator.must_change or name in _BEFORE_THE_CHANGE
 
     @property
     def is_locked(self) -> bool:

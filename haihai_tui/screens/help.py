@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -18,7 +19,6 @@ from haihai_tui.screens.widgets.cells import fitted
 from haihai_tui.screens.widgets.words import Heading, Words, words
 
 _KEY_WIDTH = 12
-_LABEL_WIDTH = 18
 
 
 class KeyList(Static):
@@ -35,17 +35,21 @@ class KeyList(Static):
         return Content("\n").join(list(self._lines()))
 
     def _lines(self) -> Iterator[Content]:
+        label_width = max(cell_len(words(self, one.label)) for one in self._actions) + 2
+        room = self.size.width - _KEY_WIDTH - label_width
         # Keys in a row that do the same, like the digits of a menu, are one line.
-        for tooltip, same in groupby(self._actions, key=lambda one: one.tooltip):
+        for told, same in groupby(self._actions, key=lambda one: one.tooltip):
             first, *others = same
             shown = first.keys_shown
             if others:
                 shown = f"{first.key_shown}-{others[-1].key_shown}"
+            tooltip = words(self, told)
+            if cell_len(tooltip) > room:
+                tooltip = f"\n{' ' * _KEY_WIDTH}{tooltip}"
             yield Content.assemble(
                 (fitted(shown, _KEY_WIDTH), "bold"),
-                fitted(words(self, first.label), _LABEL_WIDTH),
-                " ",
-                (words(self, tooltip), "$secondary"),
+                fitted(words(self, first.label), label_width),
+                (tooltip, "$secondary"),
             )
 
 

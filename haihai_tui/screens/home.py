@@ -25,9 +25,12 @@ from haihai_tui.screens.widgets.flow_table import FlowTable
 from haihai_tui.screens.widgets.forms import Deed
 from haihai_tui.screens.widgets.words import Heading, Words, words
 from haihai_tui.services.overview import Connection, Overview, Step, overview
+from haihai_tui.services.wording import ago
 
 _REFRESH_S = 5.0
 _STEPS = 2
+_SERVICE_WIDTH = 12
+_STATE_WIDTH = 16
 _LEVEL_STYLES = {"ok": "$success", "warning": "$warning", "error": "bold $error"}
 
 
@@ -79,10 +82,15 @@ class ConnectionLine(Static):
         if one is None:
             return Content("")
         return Content.assemble(
-            fitted(words(self, one.service), 12),
-            (fitted(words(self, one.state), 16), _LEVEL_STYLES[one.level]),
-            (words(self, one.detail), "$secondary"),
+            fitted(words(self, one.service), _SERVICE_WIDTH),
+            (fitted(words(self, one.state), _STATE_WIDTH), _LEVEL_STYLES[one.level]),
+            (self._detail(words(self, one.detail)), "$secondary"),
         )
+
+    def _detail(self, shown: str) -> str:
+        """What there is room for: one line each, at any width."""
+        room = max(0, self.size.width - _SERVICE_WIDTH - _STATE_WIDTH)
+        return fitted(shown, room).rstrip()
 
 
 class HomeScreen(ConsoleScreen):
@@ -93,6 +101,8 @@ class HomeScreen(ConsoleScreen):
         super().__init__()
         self._notice = notice
         self._found: Overview | None = None
+        self._drawn: object = None
+        self._asked = False
         self._menu = screens.menu()
 
     def offers(self, action: str) -> bool:
@@ -121,25 +131,41 @@ class HomeScreen(ConsoleScreen):
         super().on_mount()
         if self._notice is not None:
             self.say(self._notice)
-        self.action_reload()
         self.set_interval(_REFRESH_S, self._refresh_quietly)
 
     def on_screen_resume(self) -> None:
-        self.action_reload()
+        self._read()
 
     def action_reload(self) -> None:
+        """Read everything again, because the operator asked for it."""
+        self._asked = True
+        self._read()
+
+    def _read(self) -> None:
         self.background(lambda: OverviewRead(overview(self.ctx)), "overview")
 
     def _refresh_quietly(self) -> None:
         if self.is_current:
-            self.action_reload()
+            self._read()
 
     def on_overview_read(self, message: OverviewRead) -> None:
+        if self._asked:
+            self._asked = False
+            self.say(text("状態を読み直しました。"))
         is_first = self._found is None
         self._found = message.found
+        if (told := self._told(message.found)) == self._drawn:
+            return
+        self._drawn = told
         self.fill()
         if is_first and self.focused is None:
             self.focus_next()
+
+    def _told(self, found: Overview) -> object:
+        """What the page says, to be compared with what it said before."""
+        now = self.ctx.clock()
+        since = [ago(flow.read_until, now) for flow in found.flows if flow.read_until]
+        return found, since
 
     def on_work_failed(self, message: WorkFailed) -> None:
         self.query_one("#loading").display = False

@@ -22,6 +22,7 @@ from haihai_tui.screens.widgets.words import Heading, Words
 class PasswordScreen(ChoosingScreen):
     TITLE = text("パスワード変更")
     NAME = "password"
+    PUBLIC = False
 
     def __init__(self, current: str = "") -> None:
         super().__init__()
