@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
 
 _INTERRUPTED = 130
+_TERMINATED = 143
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script; returns the process's exit code."""
+    if argv is None:
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         code = _main(argv)
     except KeyboardInterrupt:
@@ -20,6 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code == _INTERRUPTED and argv is None:
         _leave(code)
     return code
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """Until a front end takes the signal over."""
+    raise SystemExit(_TERMINATED)
 
 
 def _leave(code: int) -> None:

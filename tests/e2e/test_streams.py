@@ -313,3 +313,22 @@ def test_ctrl_c_while_modules_are_loaded_ends_with_130(tmp_path: Path) -> None:
         check=False,
     )
     assert (finished.returncode, finished.stdout, finished.stderr) == (130, "", "")
+
+
+def test_a_termination_while_modules_are_loaded_ends_with_143(tmp_path: Path) -> None:
+    script = (
+        "import os, signal\n"
+        "import haihai_tui.arguments as arguments\n"
+        "arguments.parse = lambda argv: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "from haihai_tui.__main__ import main\n"
+        "raise SystemExit(main())\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PATH": os.environ["PATH"], "HAIHAI_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (finished.returncode, finished.stdout, finished.stderr) == (143, "", "")
