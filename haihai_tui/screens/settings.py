@@ -295,6 +295,7 @@ class SettingsScreen(WithLists):
         self.fields.show_preview(sample)
         self.refresh_keys()
         if message.changes is None:
+            self._keep_soon()
             found = self.query_one(FoundList)
             self.call_after_refresh(found.scroll_visible, animate=False)
             self.say(
@@ -344,6 +345,7 @@ class SettingsScreen(WithLists):
         if message.group in ("save", "review", "make"):
             self._stopper = None
             self.refresh_keys()
+            self._keep_soon()
 
     def _give_up(self) -> None:
         if self._stopper is not None:

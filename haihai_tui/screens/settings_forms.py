@@ -22,6 +22,9 @@ from haihai_tui.services.checks.model import Status, status_label
 from haihai_tui.services.findings import Found
 from haihai_tui.services.wizard_questions import TITLES, Question, Step
 
+LONGEST_ANSWER = 10_000
+"""Characters; a condition may be long, a page pasted by mistake is no answer."""
+
 _STORED = text("保管済み（変えるときだけ入力）")
 _ORDER = (Status.FAIL, Status.WARN, Status.OK, Status.SKIPPED)
 _COLOURS = {
@@ -101,7 +104,9 @@ def _widget(asked: Question, answer: Any, has_secret: bool) -> Widget:
     if asked.kind == "choice" and asked.choices:
         return Choices(asked.choices, str(answer))
     hint = _STORED if asked.is_secret and has_secret else asked.hint or ""
-    return Entry(str(answer), hint=hint, password=asked.is_secret)
+    return Entry(
+        str(answer), hint=hint, password=asked.is_secret, max_length=LONGEST_ANSWER
+    )
 
 
 def answer_of(field: Field) -> Any:

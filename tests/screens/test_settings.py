@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from textual import events
 from textual.widgets import Input
 
 from haihai_tui.app import ConsoleApp
@@ -497,6 +498,22 @@ def test_golden(
         console.golden(pilot, f"settings-{int(step)}")
 
     drive(console, body, size=size)
+
+
+def test_a_page_pasted_by_mistake_does_no_harm(console: Console, stage: Stage) -> None:
+    async def body(pilot: ConsolePilot) -> None:
+        await at_step(pilot, Step.SALESFORCE)
+        url = entry(pilot, "salesforce.url")
+        url.value = ""
+        started = time.monotonic()
+        url.post_message(events.Paste("<html>" + "あ" * 100_000))
+        await settle(pilot)
+        assert len(url.value) <= 10_000
+        await press(pilot, "f5")
+        assert current(pilot) is Step.SALESFORCE
+        assert time.monotonic() - started < 5
+
+    drive(console, body)
 
 
 def test_the_language_is_switched_in_the_middle(console: Console, stage: Stage) -> None:
