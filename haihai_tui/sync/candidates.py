@@ -22,7 +22,7 @@ from haihai_tui.sync.tables.csvlines import csv_line
 from haihai_tui.sync.tables.fixed import FixedTable
 from haihai_tui.sync.tables.records import ID_WIDTH, parse_record
 from haihai_tui.sync.tables.sorting import sort_records
-from haihai_tui.sync.writeback_source import Source, Target
+from haihai_tui.sync.writeback_source import Changed, Source, Target
 
 LOOK_UP_LIMIT = 3_000
 """Up to so many changed addresses are asked for by name; above, all are read."""
@@ -80,7 +80,9 @@ class Candidates:
             cursors[name] = literal(extract.as_of)
         return cursors
 
-    def of(self, target: Target, changed: Path, *, everyone: bool) -> Iterator[bytes]:
+    def of(
+        self, target: Target, changed: Changed, *, everyone: bool
+    ) -> Iterator[bytes]:
         """Lines of key (hex), Id and current values, ascending, without repeats."""
         spool = self._scans[target.name]
         with spool.open("ab") as out:
@@ -96,23 +98,25 @@ class Candidates:
                 last = head
 
     def _look_up(
-        self, target: Target, changed: Path, out: IO[bytes], *, everyone: bool
+        self, target: Target, changed: Changed, out: IO[bytes], *, everyone: bool
     ) -> None:
         if everyone:
             self._look_up_all(target, None, out)
-        elif self._source.changed == 0:
+        elif changed.count == 0:
             return
-        elif self._source.changed <= LOOK_UP_LIMIT:
+        elif changed.count <= LOOK_UP_LIMIT:
             self._look_up_by_name(target, changed, out)
         else:
             self._look_up_all(target, changed, out)
 
-    def _look_up_by_name(self, target: Target, changed: Path, out: IO[bytes]) -> None:
+    def _look_up_by_name(
+        self, target: Target, changed: Changed, out: IO[bytes]
+    ) -> None:
         with self._index(target) as index:
             emails: list[str] = []
             ids: dict[str, bytes] = {}
             size = 0
-            for key, address in _changed_lines(changed):
+            for key, address in changed.lines():
                 linked = [
                     one[KEY_BYTES:-1].decode() for one in index.find(bytes.fromhex(key))
                 ]
@@ -145,13 +149,13 @@ class Candidates:
             _spool(record, target, out, linked=ids, asked=asked)
 
     def _look_up_all(
-        self, target: Target, changed: Path | None, out: IO[bytes]
+        self, target: Target, changed: Changed | None, out: IO[bytes]
     ) -> None:
         """Read all records; keep those of `changed` addresses (None: of any)."""
         keys: set[str] | None = None
         linked: dict[str, bytes] = {}
-        if changed is not None and self._source.changed <= FILTER_LIMIT:
-            keys = {key for key, _ in _changed_lines(changed)}
+        if changed is not None and changed.count <= FILTER_LIMIT:
+            keys = {key for key, _ in changed.lines()}
             linked = self._linked_ids(target, changed)
         extract = self._services.salesforce.extract(
             target.select(), self._folder, expect_many=True
@@ -165,11 +169,11 @@ class Candidates:
             done += page.rows
             self._tell_progress(target, done)
 
-    def _linked_ids(self, target: Target, changed: Path) -> dict[str, bytes]:
+    def _linked_ids(self, target: Target, changed: Changed) -> dict[str, bytes]:
         with self._index(target) as index:
             return {
                 record[KEY_BYTES:-1].decode(): key.encode()
-                for key, _ in _changed_lines(changed)
+                for key, _ in changed.lines()
                 for record in index.find(bytes.fromhex(key))
             }
 
@@ -190,13 +194,6 @@ class Candidates:
             )
             for record in records_of(extract.pages()):
                 _spool(record, target, out)
-
-
-def _changed_lines(path: Path) -> Iterator[tuple[str, str]]:
-    with path.open(encoding="utf-8") as stream:
-        for line in stream:
-            key, address = line.rstrip("\n").split("\t")
-            yield key, address
 
 
 def _spool(

@@ -55,6 +55,10 @@ MANY = 50_000
 TELL_EVERY = 20_000
 """Records between two reports of progress."""
 
+UNSCANNED = b"~"
+"""Flag of an Id that is asked for beside the scan; sorts behind the scan's own, which
+know whether the record was deleted."""
+
 RETRY_QUERIES = 20
 """With more rejects than fit into these many queries, everything is read."""
 
@@ -336,7 +340,7 @@ class CustomersPlanner:
         )
         records = sorted_by_id(records_of(pages), self._folder, "moved", repeats=True)
         asked = heapq.merge(
-            sorted(_scanned(scanned)), (one + b"-" for one in _ids(again))
+            sorted(_scanned(scanned)), (one + UNSCANNED for one in _ids(again))
         )
         _compare_some(records, asked, set(_ids(forced)), old, self._draft)
         for page in pages:
@@ -353,7 +357,7 @@ class CustomersPlanner:
         members = None
         if self._needs_members(events, ledger, first=first):
             members = self._read_members()
-        tables = matching.Tables(index, members, ledger, LEDGER_WIDTH)
+        tables = matching.Tables(index, members, ledger)
         return matching.decide(events, tables, create=self._config.create)
 
     def _usable_index(self) -> Path:
@@ -387,11 +391,9 @@ class CustomersPlanner:
         counts = self._draft.counts
         if counts.moved or counts.left or counts.deleted or counts.returned:
             return True
-        if not counts.created:
-            return False
-        if first or not self._config.create:
+        if counts.created and (first or not self._config.create):
             return True
-        return matching.touches(events, ledger, LEDGER_WIDTH)
+        return matching.touches_a_stop(events, ledger)
 
 
 def _fingerprint(config: CustomersConfig) -> str:

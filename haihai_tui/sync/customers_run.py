@@ -28,6 +28,7 @@ from haihai_tui.sync.ports import (
     Review,
 )
 from haihai_tui.sync.services import Services
+from haihai_tui.sync.suppression_ledger import LEDGER, LEDGER_WIDTH, remember_stops
 from haihai_tui.sync.tables.changes import (
     DELETE,
     LEAVE,
@@ -66,6 +67,31 @@ class CustomersRun:
         self._unfinished: list[Step] = []
 
     # --------------------------------------------------------------- execution
+
+    def begin(self) -> None:
+        """Keep what the service is about to forget: the stops of addresses that leave
+        the group because their owner has another one now."""
+        forgotten = (
+            dict(
+                self._decisions.forgotten[change.record_id]
+                for change in self._changes()
+                if change.record_id in self._decisions.forgotten
+                and self.rules.leaves(change)
+            )
+            if self._decisions.forgotten
+            else {}
+        )
+        if not forgotten:
+            return
+        services = self._services
+        ledger = services.table(LEDGER, LEDGER_WIDTH)
+        target = services.tables / f"{LEDGER}.{services.run_id}.left"
+        if not remember_stops(ledger, forgotten, target):
+            return
+        with services.state.transaction() as transaction:
+            transaction.set_snapshot(LEDGER, target.name)
+        if ledger is not None:
+            ledger.unlink(missing_ok=True)
 
     def execute(self) -> None:
         for step in self._steps:

@@ -18,7 +18,6 @@ from haihai_tui.sync.matching import SILENT
 from haihai_tui.sync.ports import Batch, Receipt
 from haihai_tui.sync.tables.changes import (
     ADDRESS,
-    ARRIVING,
     CREATE,
     DELETE,
     DEPARTING,
@@ -122,22 +121,28 @@ class CustomersSteps:
         return change.kind in SENDING and self.goes(change)
 
     def state_first(self, change: Change) -> bytes | None:
-        """The state that an arriving address must have before it is registered."""
-        if change.kind not in ARRIVING or not self.goes(change):
+        """The state that an address must have before anything is registered there."""
+        if not self.registers(change):
             return None
         one = change.record_id
         wanted = self._decisions.restore.get(one)
         if change.kind in (ADDRESS, RETURN):
-            wanted = max(wanted or b"", self._decisions.silent.get(one, b""), key=_rank)
+            carried = self._carried(change)
+            wanted = max(wanted or b"", carried, key=_rank)
         present = self._decisions.states.get(one, b"")
         return wanted if wanted and _rank(wanted) > _rank(present) else None
 
+    def _carried(self, change: Change) -> bytes:
+        """The state of the address that is given up; our own bar stays with it."""
+        state = self._decisions.silent.get(change.record_id, b"")
+        return b"" if state == b"b" and _flag(change) == BARRED else state
+
     def _blanks(self, change: Change) -> bool:
         """Whether blank cells have to overwrite what the service may hold."""
-        keeps = self._plan.draft.mapper.keeps_blank
+        keeps, linked = self._plan.draft.mapper.keeps_blank, self._decisions.linked
         if all(keeps) or not self.registers(change) or b'""' not in change.row:
             return False
-        if change.kind == CREATE and not self._decisions.linked:
+        if change.kind == CREATE and self._plan.old is None and not linked:
             return False
         values = split_line(change.row.decode())[1:]
         return any(

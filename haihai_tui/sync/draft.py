@@ -142,7 +142,7 @@ class Draft:
             remembered, send = values, values
         new = snapshot_line(record_id, digest, ACTIVE, remembered.encode())
         kind = self._kind(line, old_address, address, remembered, old_values, forced)
-        if kind in (RETURN, ADDRESS):
+        if kind != TOUCH:
             self.events.write(address_key(address), record_id, kind)
         if old_address != address:
             # Also of one who comes back: the old address's state goes along.

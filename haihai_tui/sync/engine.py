@@ -58,6 +58,7 @@ class Flow(Protocol):
     def plan(self) -> None: ...
     def weight(self) -> guard.Weight: ...
     def entries(self) -> Iterator[PlanEntry]: ...
+    def begin(self) -> None: ...
     def execute(self) -> None: ...
     def commit(self) -> None: ...
     def close(self) -> None: ...
@@ -86,6 +87,9 @@ class CustomersFlow:
 
     def entries(self) -> Iterator[PlanEntry]:
         return entries_of(self._plan, self._run.rules)
+
+    def begin(self) -> None:
+        self._run.begin()
 
     def execute(self) -> None:
         self._run.execute()
@@ -120,6 +124,9 @@ class WriteBackFlow:
 
     def entries(self) -> Iterator[PlanEntry]:
         return self._run.entries()
+
+    def begin(self) -> None:
+        self._run.begin()
 
     def execute(self) -> None:
         self._run.execute()
@@ -165,6 +172,8 @@ class Engine:
                 self._attempt(name, self._prepare)
             if not self._services.options.plan:
                 self._guard()
+                for name in self._kept_first():
+                    self._attempt(name, self._begin)
                 for name in list(self._ready):
                     self._attempt(name, self._execute)
         except _ENDS_THE_RUN as error:
@@ -256,6 +265,15 @@ class Engine:
 
     def _kept(self, run_id: str, flow: str) -> Path:
         return self._services.tables / f"halted.{run_id}.{flow}"
+
+    def _kept_first(self) -> list[str]:
+        """Every flow keeps what it saw before any of them writes; `customers` last,
+        since it adds to what the others remember."""
+        return [name for name in reversed(FLOWS) if name in self._ready]
+
+    def _begin(self, name: str) -> None:
+        self._services.pacer.check()
+        self._ready[name].begin()
 
     def _execute(self, name: str) -> None:
         flow = self._ready[name]

@@ -16,6 +16,7 @@ from typing import IO
 
 from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
 from haihai_tui.sync.ports import DeliveryState, Member
+from haihai_tui.sync.suppression_ledger import LEDGER_WIDTH, remembered_state
 from haihai_tui.sync.tables.changes import ADDRESS
 from haihai_tui.sync.tables.fixed import FixedTable
 from haihai_tui.sync.tables.records import ID_WIDTH
@@ -24,7 +25,7 @@ from haihai_tui.sync.tables.sorting import sort_fixed
 
 DEPARTS = b"-"
 """Flag of an event: the record gives the address up.  A claim is flagged with the
-kind of its change."""
+kind of its change; UPDATE claims nothing, its address is sent to all the same."""
 
 EVENT_WIDTH = KEY_BYTES + ID_WIDTH + 1
 """A record of the address index or of the events: key, Id, flag."""
@@ -80,10 +81,12 @@ class Decisions:
     `held`: waits for a person.  `shared`: departs from an address that another
     record keeps, so the address must stay in the group.  `silent`: departs from
     an address that was last seen stopped or barred (the code).  `absent`: departs
-    from an address that is no member.  `restore`: arrives at an address that is no
+    from an address that is no member.  `restore`: is sent to an address that is no
     member now but was last seen stopped or barred; the state comes first.
     `states`: arrives at a member that is stopped or barred.  `unknown`: arrives at
     an address that is no member while creating is switched off (the change's kind).
+    `forgotten`: departs from a member who is stopped or barred now (key and code);
+    with the membership the service would forget it.
     `linked` counts arrivals at addresses that were members already.
     """
 
@@ -94,6 +97,7 @@ class Decisions:
     restore: dict[bytes, bytes] = field(default_factory=dict)
     states: dict[bytes, bytes] = field(default_factory=dict)
     unknown: dict[bytes, bytes] = field(default_factory=dict)
+    forgotten: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     linked: int = 0
 
 
@@ -108,7 +112,6 @@ class Tables:
     index: Path | None
     members: Path | None
     ledger: Path | None
-    ledger_width: int = STATE_WIDTH
 
 
 def decide(events: Path, tables: Tables, *, create: bool) -> Decisions:
@@ -133,10 +136,10 @@ def _judge(
         FixedTable(events, EVENT_WIDTH, KEY_BYTES) as asked,
         FixedTable(tables.index, EVENT_WIDTH, KEY_BYTES) as index,
         FixedTable(tables.members, STATE_WIDTH, KEY_BYTES) as members,
-        FixedTable(tables.ledger, tables.ledger_width, KEY_BYTES) as ledger,
+        FixedTable(tables.ledger, LEDGER_WIDTH, KEY_BYTES) as ledger,
     ):
         for key, group in groupby(asked, key=_key):
-            arrivals, departures = _sides(group, held)
+            arrivals, departures, updated = _sides(group, held)
             owners = _owners(index.find(key), departures)
             arriving = {one: kind for one, kind in arrivals if one not in held}
             claimants = owners.union(arriving)
@@ -146,11 +149,16 @@ def _judge(
                     decisions.held[one] = Held(key, kind, everyone)
                 arriving, claimants = {}, owners
             state = _state(members.find(key))
-            remembered = _state(ledger.find(key)) if state is None else None
+            remembered = _remembered(ledger.find(key)) if state is None else None
             for one in departures:
                 _judge_departure(decisions, one, claimants, state or remembered)
+                if state in SILENT and state is not None:
+                    decisions.forgotten[one] = key, state
                 if state is None and tables.members is not None:
                     decisions.absent.add(one)
+            if remembered in SILENT and remembered is not None:
+                # Taken out by hand: sending would let them join again as 配信可能.
+                decisions.restore |= dict.fromkeys(updated, remembered)
             for one, kind in arriving.items():
                 _judge_arrival(decisions, one, state, remembered)
                 if state is None and not create and kind != ADDRESS:
@@ -164,16 +172,21 @@ def _key(record: bytes) -> bytes:
 
 def _sides(
     group: Iterator[bytes], held: dict[bytes, Held]
-) -> tuple[list[tuple[bytes, bytes]], set[bytes]]:
+) -> tuple[list[tuple[bytes, bytes]], set[bytes], list[bytes]]:
     arrivals: list[tuple[bytes, bytes]] = []
     departures: set[bytes] = set()
+    updated: list[bytes] = []
     for record in group:
         record_id = record[KEY_BYTES:-1]
-        if record[-1:] != DEPARTS:
-            arrivals.append((record_id, record[-1:]))
-        elif record_id not in held:
-            departures.add(record_id)
-    return arrivals, departures
+        match record[-1:]:
+            case b"U":
+                updated.append(record_id)
+            case b"-":
+                if record_id not in held:
+                    departures.add(record_id)
+            case kind:
+                arrivals.append((record_id, kind))
+    return arrivals, departures, updated
 
 
 def _owners(records: list[bytes], departures: set[bytes]) -> set[bytes]:
@@ -186,6 +199,10 @@ def _owners(records: list[bytes], departures: set[bytes]) -> set[bytes]:
 
 def _state(records: list[bytes]) -> bytes | None:
     return records[0][KEY_BYTES : KEY_BYTES + 1] if records else None
+
+
+def _remembered(records: list[bytes]) -> bytes | None:
+    return remembered_state(records[0]) if records else None
 
 
 def _judge_departure(
@@ -208,15 +225,18 @@ def _judge_arrival(
         decisions.restore[one] = remembered
 
 
-def touches(events: Path, table: Path | None, width: int) -> bool:
-    """Whether any address of the events stands in a sorted table."""
-    if table is None:
+def touches_a_stop(events: Path, ledger: Path | None) -> bool:
+    """Whether any address of the events was last seen stopped or barred."""
+    if ledger is None:
         return False
     with (
         FixedTable(events, EVENT_WIDTH, KEY_BYTES) as asked,
-        FixedTable(table, width, KEY_BYTES) as known,
+        FixedTable(ledger, LEDGER_WIDTH, KEY_BYTES) as known,
     ):
-        return any(known.find(key) for key, _ in groupby(asked, key=_key))
+        return any(
+            _remembered(known.find(key)) in SILENT
+            for key, _ in groupby(asked, key=_key)
+        )
 
 
 def write_members(members: Iterable[Member], target: Path) -> int:

@@ -68,10 +68,11 @@ class Services:
     plan_sample: int = 0
 
     def table(self, name: str, width: int = 1) -> Path | None:
-        """The current file of a table; None before the first, and where it is
-        missing or torn (its size is no multiple of `width`): it is made anew then."""
+        """The current file of a table; None where there is none ("" was named), and
+        where it is missing or torn (its size is no multiple of `width`): it is made
+        anew then."""
         current = self.state.snapshot(name)
-        if current is None:
+        if not current:
             return None
         path = self.tables / current
         if path.exists() and path.stat().st_size % width == 0:

@@ -30,6 +30,7 @@ from haihai_tui.sync.services import Services
 from haihai_tui.sync.suppression_ledger import (
     LEDGER,
     LEDGER_WIDTH,
+    UNSEEN,
     Standing,
     standing_of,
 )
@@ -100,7 +101,7 @@ class Suppressions(Source):
     def _members(self) -> Iterator[tuple[str, Member]]:
         if self._from_file is not None:
             for member in self._from_file:
-                yield "file", member
+                yield self.services.config.customers.group, member
             return
         for group in self._groups():
             for member in self.services.haihai.members(group, self.folder):
@@ -169,9 +170,9 @@ class Suppressions(Source):
         for key_hex, group in groupby(lines, key=_key_of):
             key = bytes.fromhex(key_hex.decode())
             rows = [line.split(_SEPARATOR) for line in group]
-            standing = self._roll_up(rows)
             known = before.find(key)
-            if not known and standing.state == b"a" and not standing.in_error:
+            standing = self._roll_up(rows, known)
+            if not known and standing.is_plain:
                 continue
             record = standing.record(key)
             if known and known[0] == record:
@@ -179,7 +180,7 @@ class Suppressions(Source):
             out.write(record)
             yield key, rows[0][5].decode()
 
-    def _roll_up(self, rows: list[list[bytes]]) -> Standing:
+    def _roll_up(self, rows: list[list[bytes]], known: list[bytes]) -> Standing:
         states = [row[1] for row in rows]
         in_error = any(row[2] == b"e" for row in rows)
         strongest = max(states, key=_RANK.__getitem__)
@@ -187,7 +188,11 @@ class Suppressions(Source):
             strongest = min(states, key=_RANK.__getitem__)
         moments = [row[3].decode() for row in rows if row[1] == strongest and row[3]]
         at = max(moments, default="") if strongest in SILENT else ""
-        return Standing(strongest, in_error, to_the_second(at))
+        group = self.services.config.customers.group.encode()
+        here = next((row[1] for row in rows if row[4] == group), None)
+        if here is None:
+            here = standing_of(known[0]).here if known else UNSEEN
+        return Standing(strongest, in_error, to_the_second(at), here)
 
     # ----------------------------------------------------------------- writing
 

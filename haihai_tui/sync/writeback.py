@@ -3,6 +3,10 @@
 A source says for each address what its records should hold.  Candidates are joined
 with the source's ledger and compared with what Salesforce holds; only differences are
 written, as absolute values, so that repeating is harmless.
+
+Before anything is written, the ledger is kept together with the list of addresses
+whose records it may not agree with yet: what was seen is never forgotten, however a
+run ends, and the next one goes on with the list.
 """
 
 from __future__ import annotations
@@ -21,9 +25,17 @@ from haihai_tui.sync.outcome import FlowOutcome
 from haihai_tui.sync.ports import RowFailure
 from haihai_tui.sync.services import FieldChange, PlanEntry, Services
 from haihai_tui.sync.tables.csvlines import csv_line, split_line
+from haihai_tui.sync.tables.files import copy_durably
 from haihai_tui.sync.tables.sorting import sort_fixed
 from haihai_tui.sync.targets import Targets
-from haihai_tui.sync.writeback_source import NULL, Source, Target, Wanted
+from haihai_tui.sync.writeback_source import (
+    NULL,
+    Changed,
+    Source,
+    Target,
+    Wanted,
+    merge_changed,
+)
 
 
 @dataclass(slots=True)
@@ -65,19 +77,29 @@ class WriteBack:
         self.retried = list(self._services.state.open_rejects(self._source.flow))
         candidates = Candidates(self._services, self._source, self.retried)
         cursors = candidates.read_times(targets)
-        changed = self._folder / "changed"
-        with changed.open("wb") as out:
-            self._source.collect(out)
+        self._changed = self._collect()
         plan = self._new_plan(targets)
         plan.cursors = cursors
         for table in plan.tables:
             everyone = self._targets.must_read_all(table.target)
-            found = candidates.of(table.target, changed, everyone=everyone)
+            found = candidates.of(table.target, self._changed, everyone=everyone)
             self._fill(plan, table, found)
         plan.rejects.close()
         self._sort_concerned(plan)
         self._plan = plan
         return plan
+
+    def _collect(self) -> Changed:
+        """The addresses whose answer changed, and those of a run that was cut off."""
+        now, both = self._folder / "changed.now", self._folder / "changed"
+        with now.open("wb") as out:
+            self._source.collect(out)
+        left = self._services.table(self._unwritten)
+        return merge_changed(now, left, both)
+
+    @property
+    def _unwritten(self) -> str:
+        return f"{self._source.flow}.unwritten"
 
     def _new_plan(self, targets: list[Target]) -> WriteBackPlan:
         return WriteBackPlan(
@@ -153,6 +175,20 @@ class WriteBack:
 
     # --------------------------------------------------------------- execution
 
+    def begin(self) -> None:
+        """Keep what was seen, and whose records are about to be brought in line."""
+        superseded = self._services.table(self._unwritten)
+        kept = self._services.next_table(self._unwritten)
+        if self._changed.count:
+            copy_durably(self._changed.path, kept)
+        with self._services.state.transaction() as transaction:
+            self._source.keep(transaction)
+            if self._changed.count:
+                transaction.set_snapshot(self._unwritten, kept.name)
+        self._source.done()
+        if superseded and self._changed.count:
+            superseded.unlink(missing_ok=True)
+
     def execute(self) -> None:
         for table in self._plan.tables:
             if table.rows:
@@ -179,10 +215,11 @@ class WriteBack:
         )
 
     def commit(self) -> None:
-        """Only after every write was acknowledged: ledger, cursors, rejects."""
+        """Only after every write was acknowledged: cursors and rejects."""
         again = set(self._plan.rejects.records())
         settled = (one for one in self.retried if one not in again)
         run_id = self._services.run_id
+        written = self._services.table(self._unwritten)
         with self._services.state.transaction() as transaction:
             for name, cursor in self._plan.cursors.items():
                 transaction.set_cursor(name, cursor)
@@ -190,8 +227,10 @@ class WriteBack:
                 transaction.set_cursor(self._targets.signature_name(sobject), signature)
             transaction.resolve_rejects(self._source.flow, settled)
             transaction.put_rejects(run_id, self._plan.rejects.read(self._source.flow))
-            self._source.keep(transaction)
-        self._source.done()
+            if written:
+                transaction.set_snapshot(self._unwritten, "")
+        if written:
+            written.unlink(missing_ok=True)
 
     def close(self) -> None:
         self._source.close()

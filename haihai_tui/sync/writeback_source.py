@@ -3,9 +3,12 @@ each record should hold."""
 
 from __future__ import annotations
 
+import heapq
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from haihai_tui.sync import guard
@@ -111,6 +114,37 @@ class Source(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close what is open, whether or not there was a commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Addresses whose records may not agree with the ledger: a file of lines as
+    `Source.collect` writes them, and their number."""
+
+    path: Path
+    count: int
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Key (hex) and folded address of each, ascending by key."""
+        with self.path.open(encoding="utf-8") as stream:
+            for line in stream:
+                key, address = line.rstrip("\n").split("\t")
+                yield key, address
+
+
+def merge_changed(now: Path, left: Path | None, target: Path) -> Changed:
+    """What changed now and what an earlier run left over, each address once."""
+    count, last = 0, b""
+    with ExitStack() as stack:
+        files = [now] if left is None else [now, left]
+        streams = [stack.enter_context(one.open("rb")) for one in files]
+        out = stack.enter_context(target.open("wb"))
+        for line in heapq.merge(*streams):
+            if line != last:
+                out.write(line)
+                count += 1
+            last = line
+    return Changed(target, count)
 
 
 def write_changed(out: IO[bytes], changed: Iterable[tuple[bytes, str]]) -> int:

@@ -14,11 +14,11 @@ from haihai_tui.sync.matching import (
     EventWriter,
     Tables,
     decide,
-    touches,
+    touches_a_stop,
     write_members,
 )
 from haihai_tui.sync.ports import DeliveryState
-from haihai_tui.sync.suppression_ledger import LEDGER_WIDTH, Standing
+from haihai_tui.sync.suppression_ledger import Standing
 from haihai_tui.sync.tables.changes import ADDRESS, CREATE
 
 
@@ -51,7 +51,7 @@ class Case:
         for address, name, kind in self.events:
             writer.write(address_key(address), an_id(name), kind)
         writer.close()
-        tables = Tables(self._index(), self._members(), self._ledger(), LEDGER_WIDTH)
+        tables = Tables(self._index(), self._members(), self._ledger())
         return decide(writer.sorted(), tables, create=create)
 
     def _index(self) -> Path:
@@ -74,7 +74,7 @@ class Case:
     def _ledger(self) -> Path:
         path = self.folder / "ledger"
         rows = sorted(
-            Standing(state, False, "").record(address_key(address))
+            Standing(state, False, "", state).record(address_key(address))
             for address, state in self.remembered.items()
         )
         path.write_bytes(b"".join(rows))
@@ -170,5 +170,5 @@ def test_whether_an_event_touches_a_table(case: Case) -> None:
     writer.write(address_key("b@example.com"), an_id("1"), CREATE)
     writer.close()
     events = writer.sorted()
-    assert not touches(events, ledger, LEDGER_WIDTH)
-    assert not touches(events, None, LEDGER_WIDTH)
+    assert not touches_a_stop(events, ledger)
+    assert not touches_a_stop(events, None)

@@ -1,0 +1,14 @@
+"""Whole files of the data plane: copied so that they survive a power cut."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+
+def copy_durably(source: Path, target: Path) -> None:
+    """Copy a file and have it on the disk when this returns."""
+    shutil.copyfile(source, target)
+    with target.open("rb") as copied:
+        os.fsync(copied.fileno())
