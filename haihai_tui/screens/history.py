@@ -173,7 +173,7 @@ class HistoryScreen(ConsoleScreen):
         shown = [one for one in self._rows if one.run.finished_at][:_CHARTED][::-1]
         if shown:
             values = [one.value(self._measure) for one in shown]
-            labels = [local_time(one.run.started_at)[:5] for one in shown]
+            labels = _labels([local_time(one.run.started_at) for one in shown])
             self._chart().call_after_refresh(self._chart().show, values, labels)
 
     def _chart(self) -> RunChart:
@@ -205,3 +205,9 @@ class HistoryScreen(ConsoleScreen):
 
         at = self.query_one(RowView).cursor
         self.app.push_screen(RunRecordScreen(self._rows[at].run))
+
+
+def _labels(times: Sequence[str]) -> list[str]:
+    """`MM/DD HH:MM` cut to the day, or to the hour where all are of one day."""
+    days = [one[:5] for one in times]
+    return days if len(set(days)) > 1 else [one[6:] for one in times]

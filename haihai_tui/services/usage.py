@@ -71,14 +71,13 @@ class UsageTeller:
         self._waiting: dict[tuple[str, str], Usage] = {}
 
     def __call__(self, usage: Usage) -> None:
-        key, now = (usage.service, usage.api), self._seconds()
-        last = self._told.get(key)
-        if last is not None and now - last < INTERVAL_S:
-            self._waiting[key] = usage
-            return
-        self._told[key] = now
-        self._waiting.pop(key, None)
-        self._tell(_event(usage))
+        self._waiting[usage.service, usage.api] = usage
+        now = self._seconds()
+        for key in list(self._waiting):
+            last = self._told.get(key)
+            if last is None or now - last >= INTERVAL_S:
+                self._told[key] = now
+                self._tell(_event(self._waiting.pop(key)))
 
     def close(self) -> None:
         """Tell what was held back."""

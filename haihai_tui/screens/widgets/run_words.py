@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.cells import set_cell_size
-
 from haihai_tui.errors import Text, text
 from haihai_tui.services.progress import PHASES, STAGES, FlowProgress
-from haihai_tui.services.usage import NAMES, Usage
+from haihai_tui.services.usage import Usage
 from haihai_tui.services.wording import span, status_label
 
 COUNTS: tuple[tuple[str, Text], ...] = (
@@ -30,6 +28,10 @@ COUNTS: tuple[tuple[str, Text], ...] = (
 )
 """What became of records, in the order in which people ask."""
 
+SERVICES: dict[str, Text] = {
+    "salesforce": text("API Salesforce"),
+    "haihai": text("API 配配メール"),
+}
 APIS: dict[str, Text] = {
     "": text("24 時間"),
     "import": text("取り込み"),
@@ -117,7 +119,7 @@ def usage_words(usage: Usage, width: int) -> Text:
             allowed=f"{usage.allowed:,}",
         )
     return joined(
-        text("API {service}", service=set_cell_size(NAMES[usage.service], 10)),
+        SERVICES[usage.service],
         bar(share, 16 if width >= 60 else 10),
         f"{usage.used:,} / {usage.limit:,}",
         APIS.get(usage.api, usage.api) if usage.api or width >= 90 else "",
