@@ -23,7 +23,7 @@ from haihai_tui.services.paths import Home
 from haihai_tui.sync.services import FieldChange, PlanEntry
 
 KEPT_PLANS = 7
-SAMPLE = 20_000
+SAMPLE = 5_000
 """Entries of a flow that are kept of a run that was neither halted nor only a plan."""
 
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,64}\Z")
