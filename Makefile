@@ -4,13 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ROWS   ?= 100000
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench screenshots clean
 
 help:
 	@echo "make demo   run the main job on the embedded sandboxes"
 	@echo "make test   run the tests"
 	@echo "make check  ruff, mypy, import rules, catalogues"
 	@echo "make bench  measure (ROWS=100000)"
+	@echo "make screenshots  pictures of every screen into docs/pictures"
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +33,9 @@ check: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m bench --rows $(ROWS) $(ARGS)
+
+screenshots: $(VENV)/.ready
+	$(BIN)/python -m tools.screenshots $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache

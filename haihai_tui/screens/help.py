@@ -17,6 +17,7 @@ from haihai_tui.errors import Text, text
 from haihai_tui.screens.base import ConsoleScreen
 from haihai_tui.screens.widgets.cells import fitted
 from haihai_tui.screens.widgets.words import Heading, Words, words
+from haihai_tui.screens.widgets.wrapping import wrapped
 
 _KEY_WIDTH = 12
 
@@ -43,9 +44,8 @@ class KeyList(Static):
             shown = first.keys_shown
             if others:
                 shown = f"{first.key_shown}-{others[-1].key_shown}"
-            tooltip = words(self, told)
-            if cell_len(tooltip) > room:
-                tooltip = f"\n{' ' * _KEY_WIDTH}{tooltip}"
+            broken = "\n" + " " * (_KEY_WIDTH + label_width)
+            tooltip = broken.join(wrapped(words(self, told), room))
             yield Content.assemble(
                 (fitted(shown, _KEY_WIDTH), "bold"),
                 fitted(words(self, first.label), label_width),

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 
 from haihai_tui.errors import Text, text
 from haihai_tui.messages import SignedIn
-from haihai_tui.screens.signing import SigningScreen
+from haihai_tui.screens.signing import SigningScreen, WaitLine
 from haihai_tui.screens.widgets.forms import Deed, Deeds, Entry, Field
 from haihai_tui.screens.widgets.words import Heading, Words
 
@@ -34,7 +34,7 @@ class LockScreen(SigningScreen):
             yield Field(
                 text("パスワード"), Entry(id="password", password=True, max_length=256)
             )
-            yield Words("", id="wait", classes="wide")
+            yield WaitLine()
             yield Deeds([Deed(text("ロックを解除"), id="submit")])
 
     def why_not(self, action: str) -> Text | None:

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from haihai_tui.errors import Text, text
 from haihai_tui.messages import SignedIn, WorkFailed
-from haihai_tui.screens.signing import SigningScreen
+from haihai_tui.screens.signing import SigningScreen, WaitLine
 from haihai_tui.screens.widgets.forms import Deed, Deeds, Entry, Field
 from haihai_tui.screens.widgets.words import Heading, Words
 
@@ -37,7 +37,7 @@ class LoginScreen(SigningScreen):
             yield Field(
                 text("パスワード"), Entry(id="password", password=True, max_length=256)
             )
-            yield Words("", id="wait", classes="wide")
+            yield WaitLine()
             yield Deeds([Deed(text("ログイン"), id="submit")])
             yield Words(
                 text(

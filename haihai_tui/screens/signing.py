@@ -17,6 +17,14 @@ from haihai_tui.screens.widgets.words import Words
 from haihai_tui.services.wording import span
 
 
+class WaitLine(Words):
+    """How long nothing is accepted; there only while that is so."""
+
+    def __init__(self) -> None:
+        super().__init__("", id="wait", classes="wide")
+        self.display = False
+
+
 class SigningScreen(ConsoleScreen):
     """Has `#password`, `#submit` and `#wait` in its body; derived ones get SignedIn."""
 
@@ -68,7 +76,9 @@ class SigningScreen(ConsoleScreen):
         """Count down, once a second, and stop when the time is over."""
         waiting = self.waiting
         self.query_one("#submit", Deed).disabled = waiting is not None
-        self.query_one("#wait", Words).show(waiting or "", "warning")
+        told = self.query_one("#wait", Words)
+        told.show(waiting or "", "warning")
+        told.display = waiting is not None
         self.refresh_keys()
         if waiting is not None:
             self._ticker = self._ticker or self.set_interval(1.0, self._tick)

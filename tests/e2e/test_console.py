@@ -7,10 +7,15 @@ import pty
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from haihai_tui.services.paths import home_at
+from haihai_tui.services.store.database import open_database
+from haihai_tui.services.store.runs import Runs
+from tests.e2e.stage import staged
 from tests.e2e.terminal import Terminal, needs_tmux
 
 pytestmark = pytest.mark.e2e
@@ -153,10 +158,34 @@ def test_a_lost_terminal_ends_an_idle_console(tmp_path: Path) -> None:
         terminal.wait_for("最初の管理者を登録します")
         pid = terminal.pid
         terminal.hang_up()
-        deadline = time.monotonic() + 10
-        while Path(f"/proc/{pid}").exists():
-            assert time.monotonic() < deadline, "still running"
-            time.sleep(0.05)
+        until(lambda: not Path(f"/proc/{pid}").exists(), 10)
+
+
+@needs_tmux
+def test_a_run_outlives_a_lost_terminal(tmp_path: Path) -> None:
+    with staged(tmp_path, customers=4000) as stage, Terminal(tmp_path) as terminal:
+        sign_up(terminal)
+        terminal.wait_for("最初の計画を見る")
+        terminal.press("Enter")
+        terminal.wait_for("全件を読み直す")
+        terminal.press("F5")
+        database = open_database(home_at(tmp_path))
+        runs = Runs(database, "default")
+        until(lambda: runs.running() is not None)
+        pid = terminal.pid
+        terminal.hang_up()
+        until(lambda: not Path(f"/proc/{pid}").exists())
+        last = runs.recent(limit=1)[0]
+        database.close()
+        assert last.status == "ok"
+        assert not stage.difference()
+
+
+def until(holds: Callable[[], bool], within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @needs_tmux
