@@ -254,3 +254,25 @@ def test_default_app_looks_real_and_stays_the_same(sandbox: Sandbox) -> None:
     with running() as other:
         assert other.ctx.apps.default.client_id == app.client_id
         assert other.password == sandbox.password
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_slash_at_the_end_changes_nothing(sandbox: Sandbox, slash: str) -> None:
+    granted = sandbox.grant()
+    bearer = {"Authorization": f"Bearer {granted['access_token']}"}
+    oauth = "/services/oauth2"
+    told = sandbox.http.get(f"{oauth}/userinfo{slash}", headers=bearer).json()
+    person = f"/id/{told['organization_id']}/{told['user_id']}{slash}"
+    assert sandbox.http.get(person, headers=bearer).json()["user_id"] == told["user_id"]
+    answers = {
+        name: sandbox.http.post(f"{oauth}/{name}{slash}", data={}).json()["error"]
+        for name in ("token", "revoke", "introspect")
+    }
+    assert answers == {
+        "token": "invalid_request",
+        "revoke": "unsupported_token_type",
+        "introspect": "invalid_client_id",
+    }
+    asked = sandbox.http.get(f"{oauth}/authorize{slash}", params={"client_id": "x"})
+    assert asked.status_code == 400
+    assert asked.text.startswith("error=invalid_client_id")

@@ -49,12 +49,21 @@ def routes(ctx: Context) -> list[BaseRoute]:
     codes = Codes(ctx.org.clock)
     keys = oidc.Keys()
     token = TokenEndpoint(ctx, codes, keys)
-    return [
+    endpoints = [
         *AuthorizePages(ctx, codes).routes(),
         Route("/services/oauth2/token", token.handle, methods=_METHODS),
         *Identity(ctx).routes(),
         *oidc.routes(ctx, keys),
-        *control_routes(ctx, codes),
+    ]
+    return [*endpoints, *_with_slash(endpoints), *control_routes(ctx, codes)]
+
+
+def _with_slash(endpoints: list[BaseRoute]) -> list[BaseRoute]:
+    """The same endpoints with a slash at the end, which the service tolerates."""
+    return [
+        Route(f"{each.path}/", each.endpoint, methods=list(each.methods or ()))
+        for each in endpoints
+        if isinstance(each, Route) and each.path.startswith(("/services/", "/id/"))
     ]
 
 
