@@ -98,9 +98,7 @@ def _download(
 ) -> Download:
     remedy = text("画面からエクスポートした CSV があれば --from-file で連携できます。")
     if not action:
-        raise NotOffered(
-            text("この取得 API は提供なしと設定されています。"), remedy
-        )
+        raise NotOffered(text("この取得 API は提供なしと設定されています。"), remedy)
     try:
         return connection.download(action, fields, path)
     except NotOffered as error:
