@@ -179,12 +179,17 @@ class ConsoleApp(App[int]):
             return text("戻る画面はありません。")
         return None
 
-    def signed_in(self, operator: Operator, password: str) -> None:
-        """Somebody signed in; a password that must be changed comes first."""
+    def signed_in(self, operator: Operator, password: str, typed: str = "") -> None:
+        """Somebody signed in; a password that must be changed comes first.
+
+        `typed` is the name as it was typed, which may have been in full width.
+        """
         self.ctx.operator = operator
         self.idle.begin(self.ctx.lock_after_s())
         if operator.must_change:
             self.go("password", current=password)
+        elif typed and typed != operator.name:
+            self.go("home", notice=_folded(operator.name))
         else:
             self.go("home")
 
@@ -337,6 +342,10 @@ class ConsoleApp(App[int]):
         self._size = event.size
         if self._resize_timer is None:
             self._resize_timer = self.set_timer(_RESIZE_S, self._check_resize)
+
+
+def _folded(name: str) -> Text:
+    return text("利用者名を半角にして「{name}」でログインしました。", name=name)
 
 
 class _PreferencesKept(Message):

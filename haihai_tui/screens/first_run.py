@@ -58,7 +58,7 @@ class FirstRunScreen(ChoosingScreen):
         return SignedIn(operators.authenticate(name, password))
 
     def on_signed_in(self, message: SignedIn) -> None:
-        self.console.signed_in(message.operator, self.new)
+        self.console.signed_in(message.operator, self.new, self.account)
 
     def on_work_failed(self, message: WorkFailed) -> None:
         self._saving = False

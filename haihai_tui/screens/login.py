@@ -82,9 +82,10 @@ class LoginScreen(SigningScreen):
         await self.action_perform("login.submit")
 
     def on_signed_in(self, message: SignedIn) -> None:
-        self.console.signed_in(
-            message.operator, self.query_one("#password", Entry).value
+        name, password = (
+            self.query_one(field, Entry).value for field in ("#name", "#password")
         )
+        self.console.signed_in(message.operator, password, name.strip())
 
     def on_work_failed(self, message: WorkFailed) -> None:
         if message.group == "warm-up":

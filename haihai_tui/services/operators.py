@@ -8,6 +8,7 @@ starting the console again does not reset them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -44,6 +45,11 @@ class SignInRefused(SettingsError):
     wait_s = 0.0
 
 
+def folded(name: str) -> str:
+    """The name as it is kept: full-width letters and digits are the plain ones."""
+    return unicodedata.normalize("NFKC", name)
+
+
 class Operators:
     """All operators of one state database."""
 
@@ -69,6 +75,7 @@ class Operators:
 
         Without `role` the first one becomes administrator, later ones operators.
         """
+        name = folded(name)
         _require_name(name)
         password = new_initial_password()
         with self._database.write() as connection:
@@ -93,6 +100,7 @@ class Operators:
         SettingsError where the name or the password will not do, or where somebody
         was quicker: it is one transaction, so that there is only ever one first.
         """
+        name = folded(name)
         _require_name(name)
         require_acceptable(password, name=name, used=(), hasher=self._hasher)
         hashed = self._hasher.hash(password)
@@ -117,6 +125,7 @@ class Operators:
 
         An unknown name takes as long as a wrong password and is told the same.
         """
+        name = folded(name)
         with self._database.read() as connection:
             row = self._row(connection, name)
             blocked_until = (
@@ -143,7 +152,7 @@ class Operators:
 
     def change_password(self, name: str, current: str, new: str) -> Operator:
         """Replace one's own password; SettingsError tells what is wrong with it."""
-        self.authenticate(name, current)
+        name = self.authenticate(name, current).name
         with self._database.read() as connection:
             used = self._used(connection, name)
         require_acceptable(new, name=name, used=used, hasher=self._hasher)
@@ -188,7 +197,7 @@ class Operators:
 
     def get(self, name: str) -> Operator | None:
         with self._database.read() as connection:
-            row = self._row(connection, name)
+            row = self._row(connection, folded(name))
         return _operator(row) if row else None
 
     def listed(self) -> list[Operator]:

@@ -153,6 +153,18 @@ def test_a_damaged_database_is_told_on_the_login_form(console: Console) -> None:
     console.drive(body)
 
 
+def test_a_name_in_full_width_is_folded_with_a_word_about_it(console: Console) -> None:
+    console.add_operator("yamada")
+
+    async def body(pilot: ConsolePilot) -> None:
+        await typed(pilot, name="ｙａｍａｄａ", password=PASSWORD)
+        await press(pilot, "f5")
+        assert front(pilot) == "home"
+        assert "半角にして「yamada」" in told(pilot)
+
+    console.drive(body)
+
+
 # --------------------------------------------------------- first administrator
 
 

@@ -278,3 +278,14 @@ def test_the_first_administrator_chooses_the_password_and_is_the_only_first(
     with pytest.raises(SettingsError, match="すでに登録"):
         operators.add_first("taro", GOOD, "user@host")
     assert [found.name for found in operators.listed()] == ["hanako"]
+
+
+def test_full_width_letters_of_a_name_are_the_plain_ones(operators: Operators) -> None:
+    initial = operators.add("ｙａｍａｄａ１", "system")
+    assert [found.name for found in operators.listed()] == ["yamada1"]
+    assert operators.get("ｙａｍａｄａ1") is not None
+    assert operators.authenticate("yamada1", initial).name == "yamada1"
+    changed = operators.change_password("ｙａｍａｄａ１", initial, GOOD)
+    assert (changed.name, changed.must_change) == ("yamada1", False)
+    with pytest.raises(SettingsError, match="すでに登録"):
+        operators.add("Ｙamada1".lower(), "system")
