@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -314,6 +315,7 @@ def sync_work(
         scratch.mkdir(mode=0o700)
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+            stack.callback(_drop_unused_tables, workplace, folder, context.run_id)
             on_retry = _retry_teller(context)
             on_usage = UsageTeller(context.tell, context.stopper.seconds)
             stack.callback(on_usage.close)
@@ -373,6 +375,14 @@ def _tell_lost_plan(context: RunContext, plan: PlanWriter) -> None:
             reason=plan.failure.strerror or type(plan.failure).__name__,
         )
         context.tell(Event("plan_lost", "", wording, "warning"))
+
+
+def _drop_unused_tables(workplace: Workplace, folder: Path, run_id: str) -> None:
+    """What a plan or a halted run made and did not make current."""
+    current = ProfileState(workplace.database, workplace.profile).snapshots().values()
+    for path in folder.glob(f"*.{run_id}"):
+        if path.name not in current and not path.name.startswith("rows."):
+            path.unlink(missing_ok=True)
 
 
 def _from_file(workplace: Workplace, options: Options) -> FromFile:
