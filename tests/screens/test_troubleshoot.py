@@ -149,6 +149,10 @@ def test_the_list_ticks_itself_off_and_opens_to_what_was_answered(
         assert {screen.t(row.state) for row in listed.rows} == {"未実施"}
         await pilot.press("f5")
         await settle(pilot)
+        for _ in range(600):
+            if said(screen):
+                break
+            await pilot.pause(0.05)
         states = [screen.t(row.state) for row in listed.rows]
         assert states.count("問題") == 1
         assert states.count("正常") == len(states) - 1
