@@ -229,3 +229,51 @@ def test_describe_unless_modified(sandbox: Sandbox, http: httpx.Client) -> None:
     assert changed.status_code == 200
     assert changed.headers["etag"] != first.headers["etag"]
     assert http.get(f"{API}/sobjects", headers=since).status_code == 200
+
+
+def test_a_defect_of_the_sandbox_has_the_form_of_the_service(
+    sandbox: Sandbox, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(sandbox.org, "query", broken)
+    answer = http.get(TASTE)
+    assert answer.status_code == 500
+    assert answer.json()[0]["errorCode"] == "UNKNOWN_EXCEPTION"
+    monkeypatch.undo()
+    assert http.get(TASTE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("sobjects/Contact", b""),
+        ("sobjects/Contact", b"\xff"),
+        ("sobjects/Contact", b"[1]"),
+        ("sobjects/Contact", b'{"a":' * 3000),
+        ("jobs/query", b'{"a":' * 3000),
+        ("jobs/ingest", b"nothing"),
+        ("composite", b'{"compositeRequest": [1]}'),
+        ("composite/batch", b'{"batchRequests": [null]}'),
+        (
+            "tooling/sobjects/CustomField",
+            b'{"FullName": "Contact.X__c", "Metadata": "x"}',
+        ),
+    ],
+)
+def test_bodies_that_are_no_request_are_refused(
+    http: httpx.Client, path: str, body: bytes
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = http.post(f"{API}/{path}", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()[0]["errorCode"] == "JSON_PARSER_ERROR"
+
+
+def test_half_a_surrogate_pair_is_kept_as_a_replacement(http: httpx.Client) -> None:
+    body = b'{"LastName": "\\ud83d\\ude00 \\ud83d x"}'
+    headers = {"Content-Type": "application/json"}
+    made = http.post(f"{API}/sobjects/Contact", content=body, headers=headers).json()
+    read = http.get(f"{API}/sobjects/Contact/{made['id']}?fields=LastName").json()
+    assert read["LastName"] == "😀 \ufffd x"

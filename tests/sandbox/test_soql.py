@@ -338,6 +338,19 @@ def test_refusals_to_the_letter(org: Org, text: str, code: str, message: str) ->
         ),
         ("SELECT NOPE(Id) FROM Contact", "MALFORMED_QUERY", "unexpected token"),
         (
+            "SELECT Id FROM Contact WHERE FirstName < null",
+            "MALFORMED_QUERY",
+            "'null'",
+        ),
+        ("SELECT Id FROM Contact LIMIT -1", "MALFORMED_QUERY", "token: '-1'"),
+        ("SELECT Id FROM Contact LIMIT 1.5", "MALFORMED_QUERY", "token: '.5'"),
+        ("SELECT Id FROM Contact OFFSET -1", "MALFORMED_QUERY", "token: '-1'"),
+        (
+            "SELECT Id FROM Contact WHERE CreatedDate > LAST_N_DAYS:999999999",
+            "MALFORMED_QUERY",
+            "LAST_N_DAYS",
+        ),
+        (
             "SELECT Id FROM Contact LIMIT 1 OFFSET 2001",
             "NUMBER_OUTSIDE_VALID_RANGE",
             "2000",
@@ -376,6 +389,8 @@ def test_date_literals(name: str, number: int | None, first: str, after: str) ->
 def test_unknown_date_literals() -> None:
     assert days_of("SOMEDAY", None, date(2026, 5, 20)) is None
     assert days_of("LAST_N_EONS", 3, date(2026, 5, 20)) is None
+    for unit in ("DAYS", "MONTHS", "YEARS"):
+        assert days_of(f"NEXT_N_{unit}", 10**9, date(2026, 5, 20)) is None
 
 
 @given(st.text(min_size=0, max_size=20).filter(lambda text: "\x00" not in text))

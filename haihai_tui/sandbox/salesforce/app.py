@@ -17,7 +17,7 @@ from haihai_tui.sandbox.salesforce.errors import ApiError
 from haihai_tui.sandbox.salesforce.limits import Usage
 from haihai_tui.sandbox.salesforce.org import Org
 from haihai_tui.sandbox.salesforce.orgcontrol import OrgControl
-from haihai_tui.sandbox.salesforce.rest import Rest, on_api_error
+from haihai_tui.sandbox.salesforce.rest import Rest, on_api_error, on_defect
 from haihai_tui.sandbox.salesforce.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def build_app(
         *bulk_ingest.routes(ctx),
         *Rest(ctx, cursors, usage).routes(),
     ]
-    inner = Starlette(routes=routes, exception_handlers={ApiError: on_api_error})
+    handlers = {ApiError: on_api_error, Exception: on_defect}
+    inner = Starlette(routes=routes, exception_handlers=handlers)
     # A slash too many is answered, never redirected.
     inner.router.redirect_slashes = False
     return control.wrap(Edge(inner, org, usage, APP_NAME))

@@ -6,7 +6,6 @@ the sandbox's clock and the switches; no timer runs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from haihai_tui.sandbox.salesforce import ids, timestamps
-from haihai_tui.sandbox.salesforce.errors import ApiError, not_found, not_json
+from haihai_tui.sandbox.salesforce import ids, jsonbody, timestamps
+from haihai_tui.sandbox.salesforce.errors import ApiError, not_found
 
 if TYPE_CHECKING:
     from haihai_tui.sandbox.salesforce.context import Context
@@ -185,14 +184,8 @@ async def body_of(request: Request) -> dict[str, Any]:
 
 def parse_object(text: bytes) -> dict[str, Any]:
     """The JSON object in `text`; JSON_PARSER_ERROR if it is none."""
-    try:
-        body = json.loads(text)
-    except ValueError as error:
-        raise ApiError(400, "JSON_PARSER_ERROR", not_json(error)) from None
-    if not isinstance(body, dict):
-        wrong = "The HTTP entity body must be a JSON object"
-        raise ApiError(400, "JSON_PARSER_ERROR", wrong)
-    return body
+    wrong = "The HTTP entity body must be a JSON object"
+    return jsonbody.parsed_object(text, wrong)
 
 
 def choice(

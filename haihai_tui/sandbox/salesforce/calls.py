@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from haihai_tui.sandbox.salesforce import jsonbody
 from haihai_tui.sandbox.salesforce.errors import (
-    ApiError,
     method_not_allowed,
     not_found,
-    not_json,
 )
 from haihai_tui.sandbox.salesforce.rendering import Layout
 
@@ -46,18 +45,12 @@ class Call:
 
     def json(self) -> Any:
         """The body; ApiError JSON_PARSER_ERROR if it is no JSON."""
-        try:
-            return json.loads(self.body.decode("utf-8"))
-        except ValueError as error:
-            raise ApiError(400, "JSON_PARSER_ERROR", not_json(error)) from None
+        return jsonbody.parsed(self.body)
 
     def object(self) -> dict[str, Any]:
         """The body, which has to be a JSON object."""
-        value = self.json()
-        if not isinstance(value, dict):
-            message = "Cannot deserialize instance of a record from this JSON value"
-            raise ApiError(400, "JSON_PARSER_ERROR", message)
-        return value
+        message = "Cannot deserialize instance of a record from this JSON value"
+        return jsonbody.parsed_object(self.body, message)
 
     def url(self, tail: str) -> str:
         """A path of this version of the API, as the service writes it."""

@@ -125,7 +125,7 @@ class Composite:
         path = url.path.strip("/").removeprefix("services/data/")
         version, _, rest = path.partition("/")
         headers = {**call.headers}
-        for name, value in dict(request.get("httpHeaders") or {}).items():
+        for name, value in _headers(request).items():
             headers[str(name).lower()] = str(value)
         if not re.fullmatch(r"v\d+\.\d", version) or rest.startswith("composite/batch"):
             return Reply(
@@ -149,9 +149,18 @@ class Composite:
             return Reply(error.status, error.body(), error.headers)
 
 
+def _headers(request: Mapping[str, Any]) -> dict[str, Any]:
+    headers = request.get("httpHeaders")
+    return headers if isinstance(headers, dict) else {}
+
+
 def _requests(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     requests = body.get(name)
-    if not isinstance(requests, list) or not requests:
+    if (
+        not isinstance(requests, list)
+        or not requests
+        or not all(isinstance(each, dict) for each in requests)
+    ):
         raise ApiError(400, "JSON_PARSER_ERROR", f"Missing required field: {name}")
     if len(requests) > MOST:
         message = f"Limit exceeded: maximum number of subrequests is {MOST}"

@@ -60,8 +60,16 @@ def days_of(name: str, number: int | None, today: date) -> Range | None:
     """The days of `TODAY` or `LAST_N_DAYS:5`; None if there is no such literal.
 
     `LAST_N_DAYS` reaches to today, the other `LAST_N_` units end before the
-    current one, and `NEXT_N_` units begin after it.
+    current one, and `NEXT_N_` units begin after it.  There are no days before the
+    year 1 or after 9999.
     """
+    try:
+        return _days_of(name, number, today)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _days_of(name: str, number: int | None, today: date) -> Range | None:
     if number is None:
         if name in _SPANS:
             return _SPANS[name](today)

@@ -31,13 +31,6 @@ class RowError(Exception):
         return f"{self.code}:{self.message}:{fields}--"
 
 
-def not_json(error: ValueError) -> str:
-    """The message of JSON_PARSER_ERROR for what the decoder raised."""
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at [line:{error.lineno}, column:{error.colno}]"
-    return "Invalid UTF-8 in the request body"
-
-
 class ApiError(Exception):
     """The whole request was refused; `body()` is what the client reads.
 

@@ -106,6 +106,10 @@ class Conditions:
             self._constant(value, column, comparison) for value in comparison.values
         ]
         if comparison.operator in _ORDER:
+            if wanted[0] is None:
+                raise self._refuse(
+                    "MALFORMED_QUERY", comparison, "unexpected token: 'null'"
+                )
             return _narrow_by(column, _ordered(comparison.operator, wanted[0]))
         return self._equal(column, wanted, comparison.operator)
 

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 JSON_TYPE = "application/json;charset=UTF-8"
 _METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"]
+_UNEXPECTED = (
+    "UNKNOWN_EXCEPTION",
+    "An unexpected error occurred. Please include this ErrorId if you contact "
+    "support: 0-0 (0)",
+)
 _GZIP_FROM = 1000
 _GZIP_LEVEL = 1
 
@@ -120,6 +125,14 @@ def respond(request: Request, reply: Reply) -> Response:
         headers["Content-Encoding"] = "gzip"
     headers["Content-Type"] = JSON_TYPE
     return Response(body, reply.status, headers)
+
+
+async def on_defect(request: Request, error: Exception) -> Response:
+    """What the service answers where it fails itself; the server tells the rest."""
+    answer = await on_api_error(request, ApiError(500, *_UNEXPECTED))
+    # The server gives the connection up after a defect: nobody shall use it again.
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 async def on_api_error(request: Request, error: Exception) -> Response:

@@ -72,13 +72,13 @@ value: STRING -> string
      | "TRUE"i -> true
      | "FALSE"i -> false
      | PATH -> literal
-     | PATH ":" NUMBER -> literal_n
+     | PATH ":" INTEGER -> literal_n
 group: "GROUP"i "BY"i path ("," path)*
 order: "ORDER"i "BY"i ordering ("," ordering)*
 ordering: (path | ordered_function) [DIRECTION] ["NULLS"i NULLS]
 ordered_function: PATH "(" [PATH] ")"
-limit: "LIMIT"i NUMBER
-offset: "OFFSET"i NUMBER
+limit: "LIMIT"i INTEGER
+offset: "OFFSET"i INTEGER
 _view: "FOR"i "VIEW"i | "FOR"i "REFERENCE"i
 DIRECTION.2: /(asc|desc)\b/i
 NULLS.2: /(first|last)\b/i
@@ -87,6 +87,7 @@ PATH: /[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*/i
 STRING: /'(\\.|[^'\\])*'/s
 DATETIME.3: /\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)/i
 DATE.2: /\d{4}-\d\d-\d\d(?!T)/
+INTEGER: /\d+/
 NUMBER.1: /[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?/i
 %ignore /\s+/
 """

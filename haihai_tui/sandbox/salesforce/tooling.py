@@ -53,10 +53,10 @@ def field_from_metadata(name: str, metadata: Mapping[str, Any]) -> Props:
         raise ApiError(400, "FIELD_INTEGRITY_EXCEPTION", message, ["Metadata"])
     props: Props = {"custom": True, "metadata": dict(metadata)}
     if kind in _LENGTHS:
-        props["length"] = int(metadata.get("length") or _LENGTHS[kind])
+        props["length"] = _whole(metadata, "length", _LENGTHS[kind])
     if kind in ("double", "currency", "percent"):
-        props["precision"] = int(metadata.get("precision") or 18)
-        props["scale"] = int(metadata.get("scale") or 0)
+        props["precision"] = _whole(metadata, "precision", 18)
+        props["scale"] = _whole(metadata, "scale", 0)
     if kind in ("picklist", "multipicklist"):
         props |= _value_set(metadata)
     if kind == "encryptedstring":
@@ -77,12 +77,36 @@ def field_from_metadata(name: str, metadata: Mapping[str, Any]) -> Props:
     return field(name, kind, str(metadata.get("label") or name), **props)
 
 
+def _metadata(body: Mapping[str, Any]) -> dict[str, Any]:
+    return _object(body.get("Metadata"))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        message = "Cannot deserialize instance of metadata from this JSON value"
+        raise ApiError(400, "JSON_PARSER_ERROR", message)
+    return value or {}
+
+
+def _whole(metadata: Mapping[str, Any], name: str, default: int) -> int:
+    value = metadata.get(name)
+    if value is None:
+        return default
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        message = f"{name}: value not of required type: {value}"
+        raise ApiError(400, "FIELD_INTEGRITY_EXCEPTION", message, ["Metadata"])
+    return value
+
+
 def _value_set(metadata: Mapping[str, Any]) -> Props:
-    values = dict(metadata.get("valueSet") or {})
-    definition = dict(values.get("valueSetDefinition") or {})
+    values = _object(metadata.get("valueSet"))
+    definition = _object(values.get("valueSetDefinition"))
     names = [
         str(each.get("fullName") or each.get("valueName"))
         for each in definition.get("value") or ()
+        if isinstance(each, dict)
     ]
     return {
         "picklistValues": names,
@@ -122,7 +146,7 @@ class Tooling:
         if not name.endswith("__c") or not self._org.has(sobject):
             message = f"Invalid FullName: {body.get('FullName')}"
             raise ApiError(400, "FIELD_INTEGRITY_EXCEPTION", message, ["FullName"])
-        props = field_from_metadata(name, dict(body.get("Metadata") or {}))
+        props = field_from_metadata(name, _metadata(body))
         self._org.add_field(sobject, props)
         made = self._id(str(props["name"]), self._org.schema(sobject).name)
         empty: list[Any] = []
@@ -150,7 +174,7 @@ class Tooling:
     def update(self, call: Call) -> Reply:
         self._check_right(call)
         sobject, props = self._find(call)
-        metadata = dict(call.object().get("Metadata") or {})
+        metadata = _metadata(call.object())
         self._org.replace_field(
             sobject, field_from_metadata(str(props["name"]), metadata)
         )
