@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+# Little is imported before `main` looks after the signals: while this file is being
+# read, Ctrl-C still ends the process in Python's own way.
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from types import FrameType
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+    from typing import NoReturn
 
 _INTERRUPTED = 130
 _TERMINATED = 143
@@ -23,8 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # Ctrl-C while a front end is still being imported.
         code = _INTERRUPTED
-    if code == _INTERRUPTED and argv is None:
-        _leave(code)
+    if argv is None:
+        # The work is done and its exit code stands: a signal that comes while the
+        # interpreter winds down must not replace it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if code == _INTERRUPTED:
+            _leave(code)
     return code
 
 
@@ -40,8 +49,10 @@ def _leave(code: int) -> None:
     caught (CPython until 3.13 at least): the process would die of SIGINT instead.
     """
     for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError):
+        try:
             stream.flush()
+        except (AttributeError, OSError):
+            continue
     os._exit(code)
 
 
