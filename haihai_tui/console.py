@@ -73,6 +73,15 @@ def _prepare(environ: MutableMapping[str, str]) -> None:
     gc.disable()
 
 
+def _has_few_colours(environ: MutableMapping[str, str]) -> bool:
+    """Whether the terminal promises no more than the classic sixteen."""
+    if environ.get("COLORTERM", "") in ("truecolor", "24bit"):
+        return False
+    return not environ["TERM"].endswith(
+        ("-256color", "-direct", "-truecolor", "-kitty")
+    )
+
+
 def _run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
     liked = read_preferences(home)
     context = ConsoleContext(
@@ -86,8 +95,10 @@ def _run(arguments: Arguments, output: Output, home: Home, profile: str) -> Exit
         first = "login" if context.has_operators() else "first_run"
         # Deferred: headless must not load it, and a refusal must not wait for it.
         from haihai_tui.app import ConsoleApp
+        from haihai_tui.screens.themes import SIXTEEN
 
-        app = ConsoleApp(context, first=first, theme=liked.theme)
+        theme = liked.theme or (SIXTEEN if _has_few_colours(os.environ) else "")
+        app = ConsoleApp(context, first=first, theme=theme)
         code = app.run(mouse=os.environ.get("HAIHAI_MOUSE", "1") != "0")
         if app.hung_up:
             _let_go_of_the_terminal()

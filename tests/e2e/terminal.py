@@ -34,10 +34,12 @@ class Terminal:
         *arguments: str,
         size: tuple[int, int] = (80, 24),
         environ: dict[str, str] | None = None,
+        shell: bool = False,
     ) -> None:
         self._server = f"haihai-{uuid.uuid4().hex[:12]}"
         self._arguments = arguments
         self._size = size
+        self._shell = shell
         self._environ = {
             "HAIHAI_HOME": str(home),
             "HAIHAI_LANG": "ja",
@@ -53,11 +55,17 @@ class Terminal:
         shown = f"env {shlex.join(settings)} {shlex.join(command)}"
         width, height = self._size
         # The exit code is shown, and the session stays so that it can be read.
-        shown = f"{shown}; echo END-OF-CONSOLE $?; sleep 600"
+        started = f"{shown}; echo END-OF-CONSOLE $?; sleep 600"
+        if self._shell:
+            # A shell with job control, in which the console is a job.
+            started = "bash --norc --noprofile -i"
         self._tmux(
             *("-f", os.devnull, "new-session", "-d"),
-            *("-x", str(width), "-y", str(height), shown),
+            *("-x", str(width), "-y", str(height), started),
         )
+        if self._shell:
+            self.type(shown)
+            self.press("Enter")
         return self
 
     def __exit__(

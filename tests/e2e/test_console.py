@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,54 @@ def until(holds: Callable[[], bool], within_s: float = 60) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@needs_tmux
+def test_a_suspended_console_comes_back_as_it_was(tmp_path: Path) -> None:
+    with Terminal(tmp_path, shell=True) as terminal:
+        terminal.wait_for("最初の管理者を登録します")
+        terminal.type("yamada")
+        terminal.wait_for("yamada")
+        terminal.press("C-z")
+        terminal.wait_for("Stopped")
+        terminal.type("fg")
+        terminal.press("Enter")
+        assert "yamada" in terminal.wait_for("最初の管理者を登録します")
+
+
+@needs_tmux
+def test_without_a_shell_to_come_back_from_it_is_not_suspended(tmp_path: Path) -> None:
+    with Terminal(tmp_path) as terminal:
+        terminal.wait_for("最初の管理者を登録します")
+        terminal.press("C-z")
+        terminal.wait_for("中断できません")
+
+
+def test_an_idle_console_sends_nothing(tmp_path: Path) -> None:
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "haihai_tui"],
+        env={**os.environ, "HAIHAI_HOME": str(tmp_path), "TERM": "xterm-256color"},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    )
+    try:
+        assert "最初の管理者".encode() in b"".join(sent(leader, 4))
+        assert b"".join(sent(leader, 3)) == b""
+    finally:
+        process.kill()
+        process.wait()
+        os.close(follower)
+        os.close(leader)
+
+
+def sent(terminal: int, seconds: float) -> Iterator[bytes]:
+    """What the console writes to its terminal within this time."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if select.select([terminal], [], [], left)[0]:
+            yield os.read(terminal, 65536)
 
 
 @needs_tmux
