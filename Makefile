@@ -23,7 +23,7 @@ demo: $(VENV)/.ready
 	$(BIN)/haihai-tui --demo --run-sync $(ARGS)
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
