@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,9 @@ class Arguments:
     haihai_port: int
     state: Path | None
     role: str | None
+    as_in_manual: bool
+    contact_email: str | None
+    revoke: bool
 
 
 _MODES = (
@@ -54,6 +58,7 @@ _MODES = (
     "add_operator",
     "import_settings",
     "export_settings",
+    "export_setup",
     "set",
     "sandbox",
 )
@@ -133,6 +138,11 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
         help="設定の書き出し (- で標準出力) / export a profile (-: stdout)",
     )
     modes.add_argument(
+        "--export-setup",
+        metavar="DIR",
+        help="Salesforce の設定 (sf project deploy 用) / Salesforce metadata to deploy",
+    )
+    modes.add_argument(
         "--set",
         nargs="+",
         metavar="KEY=VALUE",
@@ -189,6 +199,24 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--state", type=Path, metavar="DIR", help="データの保存先 / keeps the data"
     )
+    group = parser.add_argument_group("--authorize")
+    group.add_argument(
+        "--revoke",
+        action="store_true",
+        help="連携トークンの取り消し / log out from Salesforce, give the token back",
+    )
+    group = parser.add_argument_group("--export-setup")
+    group.add_argument(
+        "--as-in-manual",
+        action="store_true",
+        help="マニュアルどおりの設定 / the manual's own settings (no PKCE demanded)",
+    )
+    group.add_argument(
+        "--contact-email",
+        type=_address,
+        metavar="ADDRESS",
+        help="アプリの連絡先 / the app's contact address",
+    )
     group = parser.add_argument_group("--add-operator")
     group.add_argument(
         "--role",
@@ -202,6 +230,12 @@ def _whole(written: str) -> int:
         return int(written)
     except ValueError:
         raise argparse.ArgumentTypeError(f"invalid int value: {written!r}") from None
+
+
+def _address(written: str) -> str:
+    if not re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", written):
+        raise argparse.ArgumentTypeError(f"invalid address value: {written!r}")
+    return written
 
 
 def _within(most: int) -> Callable[[str], int]:
@@ -243,6 +277,9 @@ def parse(argv: Sequence[str]) -> Arguments:
         haihai_port=found.haihai_port or 0,
         state=found.state,
         role=found.role,
+        as_in_manual=found.as_in_manual,
+        contact_email=found.contact_email,
+        revoke=found.revoke,
     )
 
 
@@ -267,6 +304,10 @@ def _check(
     _belongs(parser, found, _SERVED, "--sandbox, --demo", served)
     _belongs(parser, found, ("write_profile",), "--sandbox", mode == "sandbox")
     _belongs(parser, found, ("role",), "--add-operator", mode == "add_operator")
+    _belongs(parser, found, ("revoke",), "--authorize", mode == "authorize")
+    exported = mode == "export_setup"
+    _belongs(parser, found, ("as_in_manual",), "--export-setup", exported)
+    _belongs(parser, found, ("contact_email",), "--export-setup", exported)
     if found.from_file and flows not in (("suppressions",), ("page-views",)):
         parser.error(
             "argument --from-file: belongs to "

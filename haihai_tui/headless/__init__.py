@@ -31,6 +31,7 @@ _MODULES = {
     "add_operator": "operators",
     "import_settings": "settings",
     "export_settings": "settings",
+    "export_setup": "setup",
     "set": "settings",
     "sandbox": "sandbox",
 }

@@ -68,6 +68,12 @@ def _of_option(option: str, complaint: str) -> Text:
             most=f"{int(found[2]):,}",
             value=found[3].strip("'"),
         )
+    if found := re.fullmatch(r"invalid address value: (.*)", complaint, re.DOTALL):
+        return text(
+            "{option} にはメールアドレスを指定してください: {value}",
+            option=option,
+            value=found[1].strip("'"),
+        )
     if found := re.fullmatch(r"invalid int value: (.*)", complaint, re.DOTALL):
         return text(
             "{option} には整数を指定してください: {value}",

@@ -175,6 +175,7 @@ class CustomerSettings:
         Choice(("exclude", "bar")), "exclude", text("削除された顧客の扱い")
     )
     create: bool = _key(Switch(), True, text("配配メールに無い顧客を登録する"))
+    encrypted: bool = _key(Switch(), False, text("暗号化された項目を連携する"))
     overlap_minutes: int = _key(Whole(0, 10_080), 30, text("差分取得を重ねる分数"))
     fields: tuple[FieldMapping, ...] = _key(MappingList(), (), text("項目の対応"))
 

@@ -94,6 +94,13 @@ VIEW_COUNT = Purpose(
     _metadata("Number", "閲覧回数", precision=18, scale=0),
     section="1.2.9",
 )
+RECORD_URL = Purpose(
+    "record_url",
+    text("顧客画面 URL の項目"),
+    TEXTS - {"picklist", "email", "phone"},
+    _metadata("Url", "配配メールの顧客画面"),
+    section="1.2.9",
+)
 
 
 @dataclass(frozen=True, slots=True)
