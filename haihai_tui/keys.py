@@ -268,6 +268,14 @@ ACTIONS: tuple[Action, ...] = (
         "stop",
         ("authorise",),
     ),
+    Action(
+        "authorise.revoke",
+        "f4",
+        text("取り消し"),
+        text("Salesforce からログアウトし、保管した連携トークンを削除します"),
+        "revoke",
+        ("authorise",),
+    ),
     # ------------------------------------------------------------------ run
     Action(
         "run.start",

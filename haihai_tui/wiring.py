@@ -117,12 +117,14 @@ def app_of(workplace: Workplace) -> App:
     )
 
 
-def oauth_of(workplace: Workplace, stack: ExitStack) -> OAuth:
+def oauth_of(
+    workplace: Workplace, stack: ExitStack, policy: RetryPolicy | None = None
+) -> OAuth:
     """OAuth over a channel of its own: nothing may interrupt a refresh."""
     settings = workplace.settings.salesforce
     http = new_client(ca_file=settings.ca_bundle, keep_alive=False)
     stack.callback(http.close)
-    channel = Channel(http, SALESFORCE)
+    channel = Channel(http, SALESFORCE, policy=policy)
     return OAuth(channel, app_of(workplace), expected_org_id=settings.org_id)
 
 

@@ -1,4 +1,5 @@
-"""`--authorize`: the integration token, by a browser anywhere.
+"""`--authorize`: the integration token, by a browser anywhere; `--revoke` gives it
+back.
 
 The URL is shown; the answer comes by the loopback callback or as a pasted redirect
 URL on standard input, whichever is first.
@@ -11,17 +12,25 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from haihai_tui.arguments import Arguments
-from haihai_tui.doors import org_name_of, probe_of
-from haihai_tui.errors import ExitCode, text
+from haihai_tui.doors import AT_THE_SCREEN, org_name_of, probe_of
+from haihai_tui.errors import ConnectorError, ExitCode, text
 from haihai_tui.headless.actor import system_actor
 from haihai_tui.headless.output import Output
-from haihai_tui.services.authorisation import Person, renew
+from haihai_tui.services.authorisation import (
+    Person,
+    give_back,
+    not_revoked,
+    renew,
+    revoked_words,
+)
 from haihai_tui.services.paths import Home
 from haihai_tui.services.runs import Stopper
 from haihai_tui.wiring import oauth_of, open_workplace
 
 
 def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
+    if arguments.revoke:
+        return _revoke(output, home, profile)
     stopper = Stopper()
     with open_workplace(home, profile) as workplace, ExitStack() as stack:
         facts = renew(
@@ -46,6 +55,21 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
                 user=facts["username"] or facts["user_id"],
             )
         )
+    return ExitCode.OK
+
+
+def _revoke(output: Output, home: Home, profile: str) -> ExitCode:
+    with open_workplace(home, profile) as workplace, ExitStack() as stack:
+        oauth = oauth_of(workplace, stack, AT_THE_SCREEN)
+        try:
+            found = give_back(workplace, oauth, system_actor())
+        except ConnectorError as error:
+            output.say(not_revoked(error), "warning")
+            raise
+    if output.as_json:
+        output.record({"event": "revoked", "profile": profile, "outcome": found.value})
+    else:
+        output.line(revoked_words(found))
     return ExitCode.OK
 
 

@@ -25,6 +25,7 @@ from haihai_tui.screens.authorise_qr import AuthoriseUrlScreen, Link
 from haihai_tui.screens.base import ConsoleScreen
 from haihai_tui.screens.widgets.forms import Entry, Field
 from haihai_tui.screens.widgets.milestones import Milestones
+from haihai_tui.screens.widgets.panel import Panel
 from haihai_tui.screens.widgets.ticklist import Detail, Part
 from haihai_tui.screens.widgets.words import Heading, Words
 from haihai_tui.services.roles import Action
@@ -67,6 +68,14 @@ class Renewed(Message):
     def __init__(self, facts: dict[str, str]) -> None:
         super().__init__()
         self.facts = facts
+
+
+class GivenBack(Message):
+    """The token is gone, in Salesforce and here; `said` tells how."""
+
+    def __init__(self, said: Text) -> None:
+        super().__init__()
+        self.said = said
 
 
 class Explained(Message):
@@ -115,6 +124,7 @@ class AuthoriseScreen(ConsoleScreen):
             )
             yield Words("", id="tunnel", classes="wide quiet")
             yield Detail(id="causes")
+        yield Panel()
 
     def on_mount(self) -> None:
         self._show_waiting(False)
@@ -142,6 +152,13 @@ class AuthoriseScreen(ConsoleScreen):
             return self.lacks(Action.AUTHORISE)
         if action == "authorise.stop" and not self._is_waiting:
             return text("進行中の認可はありません。")
+        if action == "authorise.revoke":
+            if self._is_waiting:
+                return text("応答を待っています。先に F8 で中止します。")
+            state = self._state.state if self._state else None
+            if state is None or not state.stored:
+                return text("保管された連携トークンはありません。")
+            return self.lacks(Action.AUTHORISE)
         if action in ("authorise.copy", "authorise.code") and not self._url:
             return text("先に F5 で認可 URL を作ってください。")
         return None
@@ -173,6 +190,7 @@ class AuthoriseScreen(ConsoleScreen):
     def on_state_read(self, message: StateRead) -> None:
         self._state = message
         self._show_state(message)
+        self.refresh_keys()
 
     def _show_state(self, message: StateRead) -> None:
         shown = self.query_one("#state", Words)
@@ -278,6 +296,13 @@ class AuthoriseScreen(ConsoleScreen):
         self._read_state()
 
     def on_work_failed(self, message: WorkFailed) -> None:
+        if message.group == "revoke":
+            message.prevent_default()
+            # Deferred: OAuth's words are needed by a failure alone.
+            from haihai_tui.services.authorisation import not_revoked
+
+            self.say(not_revoked(message.error), "error")
+            return
         if message.group != "authorise":
             return
         message.prevent_default()
@@ -378,6 +403,48 @@ class AuthoriseScreen(ConsoleScreen):
 
     def action_code(self) -> None:
         self.app.push_screen(AuthoriseUrlScreen(self._url))
+
+    async def action_revoke(self) -> None:
+        state = self._state.state if self._state else None
+        await self.query_one(Panel).ask(
+            text("連携トークンの取り消し"),
+            self._revoke,
+            yes=text("取り消す"),
+            words=text(
+                "{org} からログアウトします。もう一度認可するまで、このプロファイルの"
+                "連携は動きません。",
+                org=(state.org_name or state.org_id or "-") if state else "-",
+            ),
+        )
+
+    async def _revoke(self) -> None:
+        await self.query_one(Panel).action_close()
+        self.say(text("Salesforce に取り消しを依頼しています。"))
+        ctx, operator = self.ctx, self.ctx.operator
+        assert operator is not None
+
+        def work() -> Message:
+            # Deferred: HTTP clients and OAuth, 300 ms.
+            from contextlib import ExitStack
+
+            from haihai_tui.doors import AT_THE_SCREEN
+            from haihai_tui.services.authorisation import give_back, revoked_words
+            from haihai_tui.wiring import oauth_of
+
+            with ctx.workplace() as place, ExitStack() as stack:
+                oauth = oauth_of(place, stack, AT_THE_SCREEN)
+                found = give_back(place, oauth, operator)
+            return GivenBack(revoked_words(found))
+
+        self.background(work, "revoke")
+
+    def on_panel_closed(self, event: Panel.Closed) -> None:
+        event.stop()
+        self.query_one("#page").focus()
+
+    def on_given_back(self, message: GivenBack) -> None:
+        self.say(message.said, "ok")
+        self._read_state()
 
     def action_stop(self) -> None:
         self._give_up()

@@ -23,6 +23,7 @@ _LABELS: Mapping[str, Text] = {
     "sign_in_failed": text("ログイン失敗"),
     "setting_changed": text("設定の変更"),
     "authorised": text("連携トークンの更新"),
+    "token_revoked": text("連携トークンの取り消し"),
     "confirm": text("安全停止の確認"),
     "review": text("確認待ちの回答"),
     "run_stopped": text("実行の中断"),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
-from haihai_tui.errors import ConnectorError
+from haihai_tui.errors import ConnectorError, Text, text
 from haihai_tui.services.causes import cause_text
 from haihai_tui.services.diagnosis import Cause, diagnose
 from haihai_tui.services.paths import Home
@@ -125,6 +126,76 @@ def remember(
         "username": username,
         "scope": tokens.scope,
     }
+
+
+class Revoked(StrEnum):
+    """What came of giving the token back."""
+
+    DONE = "revoked"
+    DEAD = "already_dead"
+    NOTHING = "nothing_stored"
+
+
+def give_back(place: Place, oauth: OAuth, actor: Operator | str) -> Revoked:
+    """Log out from Salesforce: revoke the token there, then forget it here.
+
+    It is forgotten only when Salesforce has taken it back or knows it no more; where
+    Salesforce cannot be asked it stays, and ServiceUnreachable tells so.  An operator
+    needs the right AUTHORISE.
+    """
+    if isinstance(actor, Operator):
+        require(actor, Action.AUTHORISE)
+    store = StoredTokens(place.secrets)
+    # Held throughout: a refresh elsewhere would bring back what is taken away.
+    with store.lock():
+        tokens = store.read()
+        if tokens is None:
+            return Revoked.NOTHING
+        # The refresh token takes its access tokens with it.
+        alive = oauth.revoke(tokens.refresh_token or tokens.access_token)
+        store.clear()
+    found = Revoked.DONE if alive else Revoked.DEAD
+    name = actor.name if isinstance(actor, Operator) else actor
+    _forget(place, tokens, name, found)
+    return found
+
+
+def _forget(place: Place, tokens: Tokens, actor: str, found: Revoked) -> None:
+    profile = place.settings.profile
+    gone = ("authorised_at", "username", "org_name")
+    Facts(place.database, profile).set(
+        {"salesforce.authorisation": "ok"} | {f"salesforce.{one}": "" for one in gone}
+    )
+    with place.database.write() as connection:
+        audit.append(
+            connection,
+            actor=actor,
+            action="token_revoked",
+            subject=tokens.org_id,
+            profile=profile,
+            after=found.value,
+        )
+
+
+def revoked_words(found: Revoked) -> Text:
+    """What came of it, for people."""
+    return {
+        Revoked.DONE: text(
+            "Salesforce で連携トークンを取り消し、保管していたものを削除しました。"
+        ),
+        Revoked.DEAD: text(
+            "連携トークンは Salesforce ですでに無効でした。"
+            "保管していたものを削除しました。"
+        ),
+        Revoked.NOTHING: text("保管された連携トークンはありません。"),
+    }[found]
+
+
+def not_revoked(error: ConnectorError) -> Text:
+    """Why the token is still there."""
+    return text(
+        "取り消せなかったため、連携トークンは保管したままです: {what}", what=error.what
+    )
 
 
 def explain(

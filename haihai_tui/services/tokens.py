@@ -41,5 +41,9 @@ class StoredTokens:
             {ACCESS: access, REFRESH: refresh, DETAILS: json.dumps(details)}
         )
 
+    def clear(self) -> None:
+        """Forget the authorisation as a whole."""
+        self._secrets.set_many({ACCESS: "", REFRESH: "", DETAILS: ""})
+
     def lock(self) -> AbstractContextManager[object]:
         return self._secrets.locked()

@@ -18,6 +18,7 @@ from haihai_tui.services.roles import Role
 from haihai_tui.services.settings import load_profile
 from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import open_database
+from haihai_tui.services.tokens import StoredTokens
 from tests.e2e.browser import Browser
 from tests.e2e.stage import Stage, staged
 from tests.screens.conftest import Console, ConsolePilot, settle
@@ -190,6 +191,47 @@ def test_the_url_is_copied_and_shown_as_a_code(console: Console, stage: Stage) -
         await until(pilot, lambda: "中止しました" in said(pilot))
 
     console.drive(body, first="authorise", operator=Role.ADMINISTRATOR)
+
+
+def test_the_token_is_given_back_after_a_question(
+    console: Console, stage: Stage
+) -> None:
+    async def body(pilot: ConsolePilot) -> None:
+        await pilot.press("f4")
+        await pilot.pause()
+        assert stage.world.salesforce.org_id in shown(pilot)
+        console.golden(pilot, "authorise-revoke")
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "取り消す" not in shown(pilot)
+        assert StoredTokens(console.context().secrets()).read() is not None
+        await pilot.press("f4")
+        await pilot.pause()
+        await pilot.press("shift+tab", "enter")
+        await until(pilot, lambda: "削除しました" in said(pilot))
+        await settle(pilot)
+        assert "まだありません" in shown(pilot)
+        await pilot.press("f4")
+        assert "保管された連携トークンはありません" in said(pilot)
+
+    console.drive(body, first="authorise", operator=Role.ADMINISTRATOR)
+    assert StoredTokens(console.context().secrets()).read() is None
+
+
+def test_a_token_that_cannot_be_given_back_is_kept(
+    console: Console, stage: Stage
+) -> None:
+    fault = {"match": "* /services/oauth2/revoke", "times": None, "do": "status:503"}
+    stage.salesforce_control("faults", [fault])
+
+    async def body(pilot: ConsolePilot) -> None:
+        await pilot.press("f4")
+        await pilot.pause()
+        await pilot.press("shift+tab", "enter")
+        await until(pilot, lambda: "保管したままです" in said(pilot))
+
+    console.drive(body, first="authorise", operator=Role.ADMINISTRATOR)
+    assert StoredTokens(console.context().secrets()).read() is not None
 
 
 def test_who_may_not_is_told_why(console: Console, stage: Stage) -> None:

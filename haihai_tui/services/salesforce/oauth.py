@@ -262,10 +262,10 @@ class OAuth:
 
     # ---------------------------------------------------------------- others
 
-    def revoke(self, token: str) -> None:
-        """Give a token back.  A token that is already dead is no error."""
+    def revoke(self, token: str) -> bool:
+        """Give a token back; False where it was dead already, which is no error."""
 
-        def call() -> None:
+        def call() -> bool:
             request = self._channel.client.build_request(
                 "POST",
                 f"{self._app.login_url}/services/oauth2/revoke",
@@ -273,12 +273,13 @@ class OAuth:
             )
             response = self._channel.once(request)
             if response.status_code == 200:
-                return
+                return True
             error = token_error(response)
             if b"invalid_token" not in response.content:
                 raise error
+            return False
 
-        self._channel.repeat("POST /services/oauth2/revoke", call)
+        return self._channel.repeat("POST /services/oauth2/revoke", call)
 
     def userinfo(self, tokens: Tokens) -> dict[str, Any]:
         """Who the token belongs to: `user_id`, `organization_id`, `urls` …"""

@@ -338,7 +338,7 @@ def test_revokes_and_tells_who_it_is(httpx_mock: HTTPXMock) -> None:
         url=f"{HOST}/id/{ORG}/{USER}?format=json", json={"username": "u@example.com"}
     )
     with opened() as org:
-        org.oauth.revoke("5Aep861.one")
+        assert org.oauth.revoke("5Aep861.one") is True
         assert org.oauth.userinfo(tokens())["organization_id"] == ORG
         assert org.oauth.identity(tokens())["username"] == "u@example.com"
     revoke, userinfo, _ = httpx_mock.get_requests()
@@ -350,7 +350,7 @@ def test_a_dead_token_is_revoked_already(httpx_mock: HTTPXMock) -> None:
     body = {"error": "invalid_token", "error_description": "invalid token"}
     httpx_mock.add_response(status_code=400, json=body)
     with opened() as org:
-        org.oauth.revoke("5Aep861.one")
+        assert org.oauth.revoke("5Aep861.one") is False
 
 
 def test_tokens_do_not_print() -> None:
