@@ -150,8 +150,9 @@ def test_reports_are_an_audience(sandbox: Sandbox, http: httpx.Client) -> None:
     report = http.get(f"{API}/analytics/reports").json()[0]
     run = http.get(report["url"], params={"includeDetails": "true"}).json()
     rows = run["factMap"]["T!T"]["rows"]
-    place = run["reportMetadata"]["detailColumns"].index("Id")
+    place = run["reportMetadata"]["detailColumns"].index("CONTACT_ID")
     found = {row["dataCells"][place]["value"] for row in rows}
+    assert all(len(one) == 15 and one.startswith("003") for one in found)
     assert len(found) == 60
     assert run["allData"] is True
     assert run["factMap"]["T!T"]["aggregates"][0]["value"] == 60

@@ -176,8 +176,11 @@ class OrgControl:
         return {"id": seed.add_list_view(self._org, *_view(body))}
 
     def reports(self, body: Mapping[str, Any]) -> Any:
-        """A tabular report over the records that meet `where`."""
-        return {"id": seed.add_report(self._org, *_view(body))}
+        """A report over the records that meet `where`; `columns`, `filters`,
+        `boolean` and `group_by` make it another than the usual one."""
+        known = ("columns", "filters", "boolean", "group_by")
+        more = {key: body[key] for key in known if key in body}
+        return {"id": seed.add_report(self._org, *_view(body), **more)}
 
     # -------------------------------------------------------------------- limits
 

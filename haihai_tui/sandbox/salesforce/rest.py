@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from haihai_tui.sandbox.salesforce import versions
-from haihai_tui.sandbox.salesforce.analytics import Analytics
 from haihai_tui.sandbox.salesforce.calls import Call, Reply, Router
 from haihai_tui.sandbox.salesforce.collections_api import Collections
 from haihai_tui.sandbox.salesforce.composite import Composite
@@ -21,8 +20,10 @@ from haihai_tui.sandbox.salesforce.describes import Describes
 from haihai_tui.sandbox.salesforce.edge import error_text
 from haihai_tui.sandbox.salesforce.errors import ApiError
 from haihai_tui.sandbox.salesforce.limits import Usage
+from haihai_tui.sandbox.salesforce.listviews import ListViews
 from haihai_tui.sandbox.salesforce.queries import Queries
 from haihai_tui.sandbox.salesforce.records import Records
+from haihai_tui.sandbox.salesforce.reports import Reports
 from haihai_tui.sandbox.salesforce.tooling import Tooling
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Rest:
             [
                 *Describes(org, usage).routes(),
                 *Queries(org, cursors).routes(),
-                *Analytics(org).routes(),
+                *ListViews(org).routes(),
+                *Reports(org).routes(),
                 *Collections(org).routes(),
                 *Composite(org, self.dispatch).routes(),
                 *Tooling(org, cursors).routes(),

@@ -259,17 +259,29 @@ def add_list_view(
     return made
 
 
+REPORT_COLUMNS = ("Id", "LastName", "FirstName", "Email")
+
+
 def add_report(
-    org: Org, sobject: str, developer_name: str, label: str, where: str
+    org: Org,
+    sobject: str,
+    developer_name: str,
+    label: str,
+    where: str,
+    columns: Sequence[str] = REPORT_COLUMNS,
+    **more: Any,
 ) -> str:
-    """A tabular report over the records that meet `where`; its id."""
+    """A report over the records that meet `where`; its id.
+
+    `more`: `filters` and `boolean` as the report's own filters, `group_by` a field.
+    """
     row = {
         "Name": label,
         "DeveloperName": developer_name,
         "FolderName": "配配メール",
-        "Format": "Tabular",
+        "Format": "Summary" if more.get("group_by") else "Tabular",
     }
     made = org.bulk_load("Report", [row], last_modified=[last_moment(org)])[0]
-    columns = ["Id", "LastName", "FirstName", "Email"]
-    org.definitions[made] = {"sobject": sobject, "where": where, "columns": columns}
+    report = {"sobject": sobject, "where": where, "columns": list(columns)}
+    org.definitions[made] = {**report, **more}
     return made

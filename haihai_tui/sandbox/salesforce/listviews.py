@@ -1,4 +1,4 @@
-"""List views and reports, as far as an audience is taken from them."""
+"""List views, as far as an audience is taken from them."""
 
 from __future__ import annotations
 
@@ -11,29 +11,23 @@ from haihai_tui.sandbox.salesforce.errors import ApiError, not_found
 from haihai_tui.sandbox.salesforce.org import Org
 from haihai_tui.sandbox.salesforce.schema import Schema
 
-_REPORT_ROWS = 2000
 _VIEW_ROWS = 25
 _MOST_VIEW_ROWS = 2000
 
 
-class Analytics:
-    """Answers from the definitions that the org keeps by id of view or report."""
+class ListViews:
+    """Answers from the definitions that the org keeps by id of view."""
 
     def __init__(self, org: Org) -> None:
         self._org = org
 
     def routes(self) -> list[Route]:
         views = "sobjects/{sobject}/listviews"
-        report = "analytics/reports/{id}"
         return [
             ("GET", views, self.list_views),
             ("GET", f"{views}/{{id}}", self.view),
             ("GET", f"{views}/{{id}}/describe", self.describe_view),
             ("GET", f"{views}/{{id}}/results", self.view_results),
-            ("GET", "analytics/reports", self.reports),
-            ("GET", f"{report}/describe", self.describe_report),
-            ("GET", report, self.run_report),
-            ("POST", report, self.run_report),
         ]
 
     # -------------------------------------------------------------- list views
@@ -125,99 +119,6 @@ class Analytics:
             }
         )
 
-    # ------------------------------------------------------------------ reports
-
-    def reports(self, call: Call) -> Reply:
-        found = []
-        for report_id in self._definitions("00O"):
-            url = call.url(f"analytics/reports/{report_id}")
-            found.append(
-                {
-                    "describeUrl": f"{url}/describe",
-                    "fieldsUrl": f"{url}/fields",
-                    "id": report_id,
-                    "instancesUrl": f"{url}/instances",
-                    "name": self._org.read_value(report_id, "Name"),
-                    "queryUrl": None,
-                    "url": url,
-                }
-            )
-        return Reply(body=found)
-
-    def describe_report(self, call: Call) -> Reply:
-        report_id, definition = self._definition(call, "00O")
-        schema = self._org.schema(definition["sobject"], call.user_id)
-        return Reply(
-            body={
-                "reportExtendedMetadata": self._extended(schema, definition),
-                "reportMetadata": self._metadata(report_id, schema, definition),
-                "reportTypeMetadata": {"categories": []},
-            }
-        )
-
-    def run_report(self, call: Call) -> Reply:
-        """The details of a tabular report: at most 2,000 rows, as in the service."""
-        report_id, definition = self._definition(call, "00O")
-        schema = self._org.schema(definition["sobject"], call.user_id)
-        details = call.query.get("includeDetails", "false").lower() == "true"
-        result = self._org.query(
-            self._soql(definition, definition["columns"]), user_id=call.user_id
-        )
-        rows = [
-            {"dataCells": [_cell(value) for value in row]}
-            for row in result.page(0, _REPORT_ROWS if details else 0)
-        ]
-        total = {"label": f"{result.total:,}", "value": result.total}
-        url = call.url(f"analytics/reports/{report_id}")
-        return Reply(
-            body={
-                "attributes": {
-                    "describeUrl": f"{url}/describe",
-                    "instancesUrl": f"{url}/instances",
-                    "reportId": report_id,
-                    "reportName": self._org.read_value(report_id, "Name"),
-                    "type": "Report",
-                },
-                "allData": result.total <= _REPORT_ROWS,
-                "factMap": {"T!T": {"aggregates": [total], "rows": rows}},
-                "groupingsAcross": {"groupings": []},
-                "groupingsDown": {"groupings": []},
-                "hasDetailRows": details,
-                "reportExtendedMetadata": self._extended(schema, definition),
-                "reportMetadata": self._metadata(report_id, schema, definition),
-            }
-        )
-
-    def _metadata(
-        self, report_id: str, schema: Schema, definition: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        return {
-            "aggregates": ["RowCount"],
-            "detailColumns": list(definition["columns"]),
-            "developerName": self._org.read_value(report_id, "DeveloperName"),
-            "id": report_id,
-            "name": self._org.read_value(report_id, "Name"),
-            "reportFilters": [],
-            "reportFormat": "TABULAR",
-            "reportType": {"label": schema.label_plural, "type": f"{schema.name}List"},
-        }
-
-    def _extended(
-        self, schema: Schema, definition: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        columns = {}
-        for name in definition["columns"]:
-            found = schema.find(name)
-            if found is not None:
-                columns[name] = {"dataType": found.type, "label": found.label}
-        return {
-            "aggregateColumnInfo": {
-                "RowCount": {"dataType": "int", "label": "Record Count"}
-            },
-            "detailColumnInfo": columns,
-            "groupingColumnInfo": {},
-        }
-
     # ------------------------------------------------------------------ helpers
 
     def _definitions(self, prefix: str) -> dict[str, Any]:
@@ -250,10 +151,6 @@ def _as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _cell(value: Any) -> dict[str, Any]:
-    return {"label": "-" if value is None else _as_text(value), "value": value}
 
 
 def _view_column(schema: Schema, name: str) -> dict[str, Any]:
