@@ -266,6 +266,7 @@ def sync_config_of(settings: Settings) -> sync_config.SyncConfig:
             create=customers.create,
             overlap_minutes=customers.overlap_minutes,
             result_wait_s=settings.haihai.result_wait_s,
+            audience_report=customers.audience_report,
         ),
         suppressions=sync_config.SuppressionsConfig(
             sobjects=suppressions.objects,

@@ -31,6 +31,7 @@ _WITH_LIST = frozenset(
         "haihai.group_id",
         "customers.object",
         "customers.audience",
+        "customers.audience_report",
         "customers.address_field",
         "suppressions.objects",
         "page_views.objects",

@@ -158,6 +158,8 @@ def read_choices(ctx: ConsoleContext, doors: Doors, key: str, sobject: str) -> M
     if key == "customers.audience":
         title = text("条件の取り込み元（{object}）", object=sobject)
         return told.ChoicesRead(key, title, _sources(doors, sobject))
+    if key == "customers.audience_report":
+        return told.ChoicesRead(key, text("レポート"), _reports(doors))
     if key.endswith((".object", ".objects")):
         return told.ChoicesRead(key, text("オブジェクト"), _objects(doors))
     if key.endswith("_field"):
@@ -198,6 +200,15 @@ def _sources(doors: Doors, sobject: str) -> list[Choice]:
         reader = AudienceReader(client.session)
         found = [*reader.list_views(sobject), *campaigns(reader, sobject)]
     return [_source_choice(one) for one in found]
+
+
+def _reports(doors: Doors) -> list[Choice]:
+    # Deferred: as above.
+    from haihai_tui.services.salesforce.reports import Reports
+
+    with doors.salesforce() as client:
+        found = Reports(client.session).offered()
+    return [Choice(one.id, one.label) for one in found]
 
 
 def _source_choice(one: Source) -> Choice:

@@ -1,19 +1,19 @@
 """The audience before the first run: how many, who, and from where it is taken.
 
-A condition is the one form in which an audience is stored.  A list view gives its
-condition as it stands now; a campaign gives one that follows its members.  Reports
-are left out: their rows end at 2,000 and their filters are no SOQL.
+A list view gives its condition as it stands now; a campaign gives one that follows
+its members.  A report's filters are no SOQL: it is named, and read at every run.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from haihai_tui.errors import SettingsError, text
 from haihai_tui.sync.ports import SObject
+from haihai_tui.sync.reading import IDS_A_QUERY
 
 SAMPLE = 5
 """Records shown of an audience."""
@@ -46,11 +46,19 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list view or a campaign that an audience can be taken from."""
+    """A list view, campaign or report that an audience can be taken from."""
 
     kind: str
     id: str
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMembers:
+    """The records that a report shows: 18-character Ids, ascending, each once."""
+
+    name: str
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +75,55 @@ class Preview:
 
 
 def preview(
-    reader: Reader, sobject: str, condition: str, address: str, fields: Sequence[str]
+    reader: Reader,
+    sobject: str,
+    condition: str,
+    address: str,
+    fields: Sequence[str],
+    ids: Sequence[str] | None = None,
 ) -> Preview:
-    """Count the audience and read its first records, by the org's own judgement."""
-    total = reader.count(sobject, condition)
+    """Count the audience and read its first records, by the org's own judgement.
+
+    `ids` are a report's records, of which those that meet the condition count.
+    """
     columns = tuple(dict.fromkeys((address, *fields)))[:6]
+    total = without = 0
+    sample: list[tuple[str, ...]] = []
+    for part in conditions_of(condition, ids):
+        found = reader.count(sobject, part)
+        total += found
+        if not found:
+            continue
+        without += reader.count(sobject, _both(part, f"{address} = null"))
+        if len(sample) < SAMPLE:
+            sample += _sample(reader, sobject, part, columns, SAMPLE - len(sample))
+    return Preview(total, without, columns, tuple(sample))
+
+
+def conditions_of(condition: str, ids: Sequence[str] | None) -> Iterator[str]:
+    """The audience as SOQL conditions that no record meets twice."""
+    if ids is None:
+        yield condition
+        return
+    for at in range(0, len(ids), IDS_A_QUERY):
+        listed = ",".join(f"'{one}'" for one in ids[at : at + IDS_A_QUERY])
+        yield _both(condition, f"Id IN ({listed})")
+
+
+def _both(condition: str, other: str) -> str:
+    return f"({condition}) AND {other}" if condition.strip() else other
+
+
+def _sample(
+    reader: Reader, sobject: str, condition: str, columns: Sequence[str], most: int
+) -> list[tuple[str, ...]]:
     where = f" WHERE {condition}" if condition.strip() else ""
     page = reader.query(
-        f"SELECT {', '.join(columns)} FROM {sobject}{where} ORDER BY Id LIMIT {SAMPLE}"
+        f"SELECT {', '.join(columns)} FROM {sobject}{where} ORDER BY Id LIMIT {most}"
     )
-    missing = (
-        f"({condition}) AND {address} = null"
-        if condition.strip()
-        else (f"{address} = null")
-    )
-    return Preview(
-        total,
-        reader.count(sobject, missing) if total else 0,
-        columns,
-        tuple(
-            tuple(_value(record, column) for column in columns)
-            for record in page.records
-        ),
-    )
+    return [
+        tuple(_value(record, column) for column in columns) for record in page.records
+    ]
 
 
 def _value(record: Mapping[str, Any], column: str) -> str:

@@ -31,6 +31,7 @@ from haihai_tui.services.mapping_check import (
 )
 from haihai_tui.services.salesforce.errors import refusal_of
 from haihai_tui.services.salesforce.listviews import AudienceReader
+from haihai_tui.services.salesforce.reports import Reports
 from haihai_tui.services.salesforce.session import Session
 from haihai_tui.services.settings_schema import Settings
 from haihai_tui.services.target_check import (
@@ -50,6 +51,7 @@ _RIGHTS = text("連携ユーザーの権限")
 _OBJECT = text("対象オブジェクト")
 _ADDRESS = text("メールアドレス項目")
 _AUDIENCE = text("対象の顧客")
+_REPORT = text("対象のレポート")
 _MAPPING = text("項目の対応")
 
 
@@ -227,6 +229,13 @@ class LiveChecks:
         usable = [
             row.salesforce for row in self.seen.rows if row.status is not Status.FAIL
         ]
+        ids: Sequence[str] | None = None
+        try:
+            if settings.audience_report:
+                report = Reports(client.session)
+                ids = report.members(settings.audience_report, described).ids
+        except ConnectorError as error:
+            return from_error("customers.audience_report", _REPORT, error)
         try:
             found = preview(
                 AudienceReader(client.session),
@@ -234,6 +243,7 @@ class LiveChecks:
                 settings.audience,
                 settings.address_field,
                 sample_fields(usable, described),
+                ids,
             )
         except ConnectorError as error:
             return _bad_condition(error)

@@ -170,6 +170,14 @@ class CustomerSettings:
         "HasOptedOutOfEmail = false AND Email != null",
         text("対象の条件（SOQL）"),
     )
+    audience_report: str = _key(
+        Words(
+            r"00O[A-Za-z0-9]{12}([A-Za-z0-9]{3})?",
+            text("レポートの ID は 00O で始まる 15 桁か 18 桁です。"),
+        ),
+        "",
+        text("対象のレポート"),
+    )
     address_field: str = _key(SFIELD_PATH, "Email", text("メールアドレス項目"))
     on_delete: Literal["exclude", "bar"] = _key(
         Choice(("exclude", "bar")), "exclude", text("削除された顧客の扱い")

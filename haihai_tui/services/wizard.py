@@ -50,6 +50,7 @@ _FOLDED = frozenset(
         "haihai.plan_id",
         "haihai.base_url",
         "salesforce.callback_url",
+        "customers.audience_report",
     )
 )
 """Ids and addresses: full-width characters in them are slips of the input method."""

@@ -164,6 +164,10 @@ QUESTIONS: Mapping[Step, tuple[Question, ...]] = {
             hint=text("SOQL の WHERE に書く条件。空欄なら全件"),
         ),
         _ask(
+            "customers.audience_report",
+            hint=text("条件のうちレポートにある顧客だけにするとき"),
+        ),
+        _ask(
             "customers.address_field",
             hint=text("顧客を見分けるメールアドレスの項目"),
             required=True,

@@ -20,6 +20,8 @@ class FieldMapping:
 
 @dataclass(frozen=True, slots=True)
 class CustomersConfig:
+    """`audience_report`: of the audience, only the records that this report shows."""
+
     sobject: str
     audience: str
     address_field: str
@@ -29,6 +31,7 @@ class CustomersConfig:
     create: bool = True
     overlap_minutes: int = 30
     result_wait_s: float = 60.0
+    audience_report: str = ""
 
 
 @dataclass(frozen=True, slots=True)

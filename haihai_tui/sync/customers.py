@@ -25,6 +25,7 @@ from haihai_tui.sync.ports import Extract, PageFile, SObject
 from haihai_tui.sync.reading import (
     IDS_A_QUERY,
     AudienceQuery,
+    NamedRecords,
     OutOfOrder,
     extract_by_ids,
     in_batches,
@@ -222,14 +223,12 @@ class CustomersPlanner:
             return True
         if old.meaning != self._head or self._query.is_silent:
             return True
+        if self._config.audience_report:
+            return True
         return forced.stat().st_size > IDS_A_QUERY * RETRY_QUERIES * ID_WIDTH
 
     def _compare_all(self, old: Snapshot | None, forced: Path) -> str:
-        extract = self._services.salesforce.extract(
-            self._query.all(),
-            self._folder,
-            expect_many=old is not None and old.count > MANY,
-        )
+        extract = self._read_all(old)
         pages = list(self._watched(extract, old.count if old else 0))
         total = sum(page.rows for page in pages)
         try:
@@ -244,6 +243,21 @@ class CustomersPlanner:
         for page in pages:
             page.path.unlink(missing_ok=True)
         return literal(extract.as_of)
+
+    def _read_all(self, old: Snapshot | None) -> Extract:
+        salesforce, report = self._services.salesforce, self._config.audience_report
+        if not report:
+            return salesforce.extract(
+                self._query.all(),
+                self._folder,
+                expect_many=old is not None and old.count > MANY,
+            )
+        asked = salesforce.extract(
+            f"SELECT Id FROM {self._config.sobject} LIMIT 1", self._folder
+        )
+        ids = salesforce.report_ids(report, self.described)
+        self._progress("report", len(ids))
+        return NamedRecords(salesforce, self._query, ids, asked.as_of, self._folder)
 
     def _merge(
         self,
@@ -295,6 +309,7 @@ class CustomersPlanner:
 
     def _progress(self, stage: str, done: int, total: int | None = None) -> None:
         wording = {
+            "report": text("レポートから {done} 件の ID を読み取りました", done=done),
             "read": text("Salesforce から読み取り中: {done} 件", done=done),
             "compare": text("前回の控えと照合中: {done} 件", done=done),
         }[stage]
@@ -397,7 +412,9 @@ class CustomersPlanner:
 
 
 def _fingerprint(config: CustomersConfig) -> str:
-    parts = (config.sobject, config.audience, config.group)
+    parts = [config.sobject, config.audience, config.group]
+    if config.audience_report:
+        parts.append(config.audience_report)
     return blake2b("\x00".join(parts).encode(), digest_size=8).hexdigest()
 
 

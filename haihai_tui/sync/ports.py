@@ -136,6 +136,13 @@ class Salesforce(Protocol):
         `#N/A` sets null.  Collections below the threshold, Bulk ingest above.
         """
 
+    def report_ids(self, report: str, described: SObject) -> Sequence[str]:
+        """The records of an object that a report shows: 18-character Ids, ascending.
+
+        All of them (at most 42,000) or none: SettingsError where the report cannot be
+        read to its end.
+        """
+
     def calls(self) -> int:
         """API calls made so far by this client."""
 

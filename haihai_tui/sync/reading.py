@@ -8,7 +8,7 @@ between the two questions is read twice rather than taken for one that left.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -179,6 +179,30 @@ def extract_by_ids(
             chunk = []
     if chunk:
         yield from salesforce.extract(query.by_ids(chunk), folder).pages()
+
+
+class NamedRecords:
+    """The audience's records among a report's; see `ports.Extract`.
+
+    The service's time is that of a question asked before the report was read.
+    """
+
+    def __init__(
+        self,
+        salesforce: Salesforce,
+        query: AudienceQuery,
+        ids: Sequence[str],
+        as_of: datetime,
+        folder: Path,
+    ) -> None:
+        self._salesforce, self._query = salesforce, query
+        self._ids, self._folder = ids, folder
+        self.columns = query.select
+        self.as_of = as_of
+
+    def pages(self) -> Iterator[PageFile]:
+        ids = self._ids
+        return extract_by_ids(self._salesforce, self._query, ids, self._folder)
 
 
 def scanned_ids(extract: Extract) -> Iterator[bytes]:

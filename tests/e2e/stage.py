@@ -210,6 +210,7 @@ class Stage:
             for row in self.salesforce_requests()
             if row["method"] not in ("GET", "HEAD")
             and "/jobs/query" not in row["path"]
+            and "/analytics/reports" not in row["path"]
             and "/oauth2/" not in row["path"]
         ]
 

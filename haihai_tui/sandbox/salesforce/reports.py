@@ -40,7 +40,6 @@ _OPERATORS: Mapping[str, tuple[str, _Test]] = {
     "notContain": ("does not contain", lambda cell, value: value not in cell),
     "startsWith": ("starts with", lambda cell, value: cell.startswith(value)),
 }
-_NEGATIVE = ("notEqual", "notContain")
 
 
 @dataclass(frozen=True)
@@ -257,28 +256,34 @@ class Report:
             dict(zip(names, values, strict=True))
             for values in found.page(0, found.total)
         )
-        return sorted(filter(self._passes, every), key=self._order)
+        return sorted(filter(self._passing(), every), key=self._order)
 
     def _order(self, row: Row) -> tuple[str, str]:
         by = next((each.path for each in self.columns if each.path != "Id"), "Id")
         return str(row[self._group]) if self._group else "", str(row[by])
 
-    def _passes(self, row: Row) -> bool:
-        if not self._filters:
-            return True
-        tests = [self._meets(row, each) for each in self._filters]
-        return _judged(self._boolean, tests) if self._boolean else all(tests)
+    def _passing(self) -> Callable[[Row], bool]:
+        tests = [self._test(each) for each in self._filters]
 
-    def _meets(self, row: Row, wanted: Mapping[str, Any]) -> bool:
+        def passes(row: Row) -> bool:
+            answers = [test(row) for test in tests]
+            return _judged(self._boolean, answers) if self._boolean else all(answers)
+
+        return passes
+
+    def _test(self, wanted: Mapping[str, Any]) -> Callable[[Row], bool]:
         column = self._named(str(wanted["column"]))
-        operator = str(wanted["operator"])
-        cell = _plain(column, row[column.path])
-        values = [
-            _plain(column, one.strip()) for one in str(wanted["value"]).split(",")
-        ]
+        operator, path = str(wanted["operator"]), column.path
+        written = str(wanted["value"]).split(",")
+        values = {_plain(column, one.strip()) for one in written}
+        if operator in ("equals", "notEqual"):
+            is_wanted = operator == "equals"
+            return lambda row: (_plain(column, row[path]) in values) is is_wanted
         test = _OPERATORS[operator][1]
-        joined = all if operator in _NEGATIVE else any
-        return joined(test(cell, value) for value in values)
+        joined = all if operator == "notContain" else any
+        return lambda row: joined(
+            test(_plain(column, row[path]), value) for value in values
+        )
 
     # ------------------------------------------------------------------- answer
 

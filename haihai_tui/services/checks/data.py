@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from haihai_tui.errors import ConnectorError, Text, text
+from haihai_tui.services.audience import ReportMembers, conditions_of
 from haihai_tui.services.checks.bench import Bench
 from haihai_tui.services.checks.model import (
     Area,
@@ -33,6 +34,7 @@ from haihai_tui.services.checks.targets import (
     objects,
     targets,
 )
+from haihai_tui.services.salesforce.reports import Reports
 from haihai_tui.services.settings_schema import Settings
 from haihai_tui.services.wording import flow_label
 from haihai_tui.sync.ports import Field, SObject
@@ -92,7 +94,10 @@ def _address_check(settings: Settings) -> Check:
 
 def _customer_checks(settings: Settings) -> list[Check]:
     label = flow_label("customers")
+    named = ("audience_report",) if settings.customers.audience_report else ()
+    made = [_report_check(settings)] if named else []
     return [
+        *made,
         Check(
             "fields.customers",
             text("{flow}の項目", flow=label),
@@ -126,10 +131,22 @@ def _customer_checks(settings: Settings) -> list[Check]:
             text("条件に合うレコードの件数を SELECT COUNT() で尋ねます。"),
             Area.DATA,
             _audience,
-            needs=("address_fields", *_needs(settings, "customers")),
+            needs=("address_fields", *named, *_needs(settings, "customers")),
             see="2.1.3",
         ),
     ]
+
+
+def _report_check(settings: Settings) -> Check:
+    return Check(
+        "audience_report",
+        text("対象のレポート"),
+        text("レポートを実行し、ID の列と、全件を読めるかを調べます。"),
+        Area.DATA,
+        _report,
+        needs=_needs(settings, "customers"),
+        see="2.1.3",
+    )
 
 
 def _write_checks(settings: Settings, flow: str) -> list[Check]:
@@ -290,11 +307,39 @@ def _encrypted(bench: Bench) -> Finding:
     return ok(text("「暗号化されたデータの参照」権限があります。"), fact)
 
 
+def _members(bench: Bench) -> ReportMembers:
+    customers = bench.settings.customers
+    here = described(bench, customers.object)
+
+    def read() -> ReportMembers:
+        return Reports(bench.session).members(customers.audience_report, here)
+
+    return bench.once("report", read)
+
+
+def _report(bench: Bench) -> Finding:
+    fact = text("レポート: {report}", report=bench.settings.customers.audience_report)
+    try:
+        found = _members(bench)
+    except ConnectorError as error:
+        return failed_by(error, fact)
+    what = text(
+        "レポート「{report}」から {n} 件の ID を読めます。",
+        report=found.name,
+        n=f"{len(found.ids):,}",
+    )
+    return ok(what, fact)
+
+
 def _audience(bench: Bench) -> Finding:
     customers = bench.settings.customers
     fact = text("条件: {condition}", condition=customers.audience or "-")
+    ids = _members(bench).ids if customers.audience_report else None
     try:
-        count = bench.rest.count(customers.object, customers.audience)
+        count = sum(
+            bench.rest.count(customers.object, part)
+            for part in conditions_of(customers.audience, ids)
+        )
     except ConnectorError as error:
         return failed_by(error, fact)
     if count == 0:

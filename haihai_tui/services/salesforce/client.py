@@ -6,7 +6,7 @@ in one call, Bulk 2.0 moves a large table in a few.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
 from urllib.parse import quote_plus
@@ -18,6 +18,7 @@ from haihai_tui.services.salesforce.errors import Kind, refusal_of
 from haihai_tui.services.salesforce.failures import FailureFile
 from haihai_tui.services.salesforce.ingest import Ingest
 from haihai_tui.services.salesforce.jobs import JobLimits, Jobs
+from haihai_tui.services.salesforce.reports import Reports
 from haihai_tui.services.salesforce.rest import LONGEST_QUERY, Rest, RestExtract
 from haihai_tui.services.salesforce.session import Session
 from haihai_tui.sync.ports import Extract, PageFile, SObject, UpdateOutcome
@@ -90,6 +91,9 @@ class SalesforceClient:
                 ingest = Ingest(self.session, self._ingest_jobs, folder)
                 written = ingest.update(sobject, table, rows, failures)
         return UpdateOutcome(written, failures)
+
+    def report_ids(self, report: str, described: SObject) -> Sequence[str]:
+        return Reports(self.session).members(report, described).ids
 
     def calls(self) -> int:
         return self.session.budget.spent
