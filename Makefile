@@ -4,11 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ROWS   ?= 100000
 
-.PHONY: help demo test check bench screenshots clean
+.PHONY: help demo test check faults bench screenshots clean
 
 help:
 	@echo "make demo   run the main job on the embedded sandboxes"
 	@echo "make test   run the tests"
+	@echo "make faults  kill a run at every one of its points (about a quarter of an hour)"
 	@echo "make check  ruff, mypy, import rules, catalogues"
 	@echo "make bench  measure (ROWS=100000)"
 	@echo "make screenshots  pictures of every screen into docs/pictures"
@@ -24,6 +25,9 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+faults: $(VENV)/.ready
+	HAIHAI_FAULTS=all $(BIN)/python -m pytest -s tests/e2e/faults/test_kill.py $(ARGS)
 
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ is the same by construction.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -56,11 +57,14 @@ from haihai_tui.services.store.times import utc_now
 from haihai_tui.services.tokens import StoredTokens
 from haihai_tui.services.usage import Usage, UsageTeller
 from haihai_tui.sync import config as sync_config
-from haihai_tui.sync.engine import Engine, FromFile
+from haihai_tui.sync.engine import FLOWS, Engine, FromFile
 from haihai_tui.sync.events import Event, Listener
 from haihai_tui.sync.mapping import JST
 from haihai_tui.sync.outcome import RunOutcome
 from haihai_tui.sync.services import Options, PlanEntry, Services
+
+_OF_A_RUN = re.compile(r"\.\d{8}T\d{6}-[0-9a-f]+(\.left)?$")
+"""How a table of the data plane ends: with the run that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,19 +322,23 @@ def sync_work(
         scratch.mkdir(mode=0o700)
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-            stack.callback(_drop_unused_tables, workplace, folder, context.run_id)
+            _drop_unused_tables(workplace, folder)
+            stack.callback(_drop_unused_tables, workplace, folder)
             on_retry = _retry_teller(context)
             on_usage = UsageTeller(context.tell, context.stopper.seconds)
             stack.callback(on_usage.close)
             plan = stack.enter_context(
                 PlanWriter(plans_folder(workplace.home, workplace.profile), run_id)
             )
+            salesforce = salesforce_of(
+                workplace, stack, context.stopper, on_retry, on_usage
+            )
+            if not options.plan:
+                salesforce.abandon_left_jobs()
             services = Services(
                 run_id=run_id,
                 config=sync_config_of(workplace.settings),
-                salesforce=salesforce_of(
-                    workplace, stack, context.stopper, on_retry, on_usage
-                ),
+                salesforce=salesforce,
                 haihai=haihai_of(workplace, stack, context.stopper, on_retry, on_usage),
                 state=ProfileState(workplace.database, workplace.profile),
                 listener=_noting_plans(context.tell, plan),
@@ -380,11 +388,13 @@ def _tell_lost_plan(context: RunContext, plan: PlanWriter) -> None:
         context.tell(Event("plan_lost", "", wording, "warning"))
 
 
-def _drop_unused_tables(workplace: Workplace, folder: Path, run_id: str) -> None:
-    """What a plan or a halted run made and did not make current."""
-    current = ProfileState(workplace.database, workplace.profile).snapshots().values()
-    for path in folder.glob(f"*.{run_id}"):
-        if path.name not in current and not path.name.startswith("rows."):
+def _drop_unused_tables(workplace: Workplace, folder: Path) -> None:
+    """What a plan, a halted run or a killed one made and did not make current."""
+    state = ProfileState(workplace.database, workplace.profile)
+    used = set(state.snapshots().values())
+    used.update(one.rows_file for flow in FLOWS for one in state.pending(flow))
+    for path in folder.iterdir():
+        if _OF_A_RUN.search(path.name) and path.name not in used:
             path.unlink(missing_ok=True)
 
 

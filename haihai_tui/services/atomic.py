@@ -42,6 +42,11 @@ def write_atomic(path: Path, content: bytes, *, mode: int = PRIVATE_FILE) -> Non
     """
     path = path.resolve()
     make_private_folder(path.parent)
+    if path.exists() and not path.is_file():
+        # A device or a pipe takes what it is given; renamed over, it would be gone.
+        with storage_errors(path):
+            path.write_bytes(content)
+        return
     with storage_errors(path, needed=len(content)):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)

@@ -49,6 +49,15 @@ def test_the_umask_does_not_widen_a_file(tmp_path: Path) -> None:
     require_private(tmp_path / "f")
 
 
+def test_a_pipe_or_a_device_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        write_atomic(pipe, b"given")
+        assert reader.communicate(timeout=30)[0] == b"given"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
 def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "f"
     for _ in range(5):

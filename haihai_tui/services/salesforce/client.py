@@ -55,6 +55,12 @@ class SalesforceClient:
             for kind in ("query", "ingest")
         )
 
+    def abandon_left_jobs(self) -> None:
+        """Abort the jobs of a run that was killed, before anything is read: one that
+        is still worked off would change what was compared with."""
+        for jobs in (self._ingest_jobs, self._query_jobs):
+            jobs.sweep()
+
     # ----------------------------------------------------- ports.Salesforce
 
     def describe(self, sobject: str) -> SObject:

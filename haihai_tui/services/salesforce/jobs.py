@@ -15,7 +15,14 @@ from typing import Any
 
 import stamina
 
-from haihai_tui.errors import ConnectorError, ServiceUnreachable, text
+from haihai_tui.errors import (
+    AuthorisationNeeded,
+    BudgetUsedUp,
+    ConnectorError,
+    Interrupted,
+    ServiceUnreachable,
+    text,
+)
 from haihai_tui.services.salesforce.session import Session
 
 ENDED = ("JobComplete", "Failed", "Aborted")
@@ -74,7 +81,7 @@ class Jobs:
 
     def create(self, body: Mapping[str, Any]) -> Job:
         """A new job; its Id is in the journal when this returns."""
-        self._sweep()
+        self.sweep()
         job = _to_job(self._session.json("POST", f"/jobs/{self._kind}", json=body))
         if self._journal is not None:
             (self._journal / f"{job.id}.{self._kind}").touch()
@@ -138,18 +145,25 @@ class Jobs:
         # The interval still counts in test mode: a stuck job ends there as well.
         self._session.channel.patience.sleep(0.0 if stamina.is_testing() else seconds)
 
-    def _sweep(self) -> None:
-        """Abort what an earlier process left behind."""
+    def sweep(self) -> None:
+        """Abort what an earlier process left behind; a job that cannot be reached
+        now is left to the next run."""
         if self._swept or self._journal is None:
             return
         self._swept = True
         self._journal.mkdir(parents=True, exist_ok=True)
         for left in self._journal.glob(f"*.{self._kind}"):
-            with suppress(ConnectorError):
-                self._session.request(
-                    "PATCH", self.path(left.stem), json={"state": "Aborted"}
-                )
+            try:
+                self.set_state(left.stem, "Aborted")
+            except _NOT_NOW:
+                return
+            except ConnectorError:
+                # Ended by itself, or gone: there is nothing to abort.
+                pass
             left.unlink(missing_ok=True)
+
+
+_NOT_NOW = (ServiceUnreachable, AuthorisationNeeded, BudgetUsedUp, Interrupted)
 
 
 def _to_job(document: Mapping[str, Any]) -> Job:

@@ -1,0 +1,1 @@
+"""What can go wrong between two services, a disk and a process, row by row."""
