@@ -16,6 +16,7 @@ CUSTOMERS = 1000
 SEED = 1
 
 _RUN = ("plan", "full", "from_file", "confirm")
+_STATUS = ("alert", "test_alert")
 _SERVED = ("customers", "seed", "salesforce_port", "haihai_port", "state")
 
 
@@ -45,6 +46,8 @@ class Arguments:
     as_in_manual: bool
     contact_email: str | None
     revoke: bool
+    alert: bool
+    test_alert: bool
 
 
 _MODES = (
@@ -174,6 +177,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--confirm", metavar="RUN_ID", help="安全停止の確認 / confirm a halted run"
     )
+    group = parser.add_argument_group("--status")
+    group.add_argument(
+        "--alert",
+        action="store_true",
+        help="未完了を調べて通知する / find what is overdue, send alerts that are due",
+    )
+    group.add_argument(
+        "--test-alert",
+        action="store_true",
+        help="通知の送信テスト / send a test by mail and webhook",
+    )
     group = parser.add_argument_group("--sandbox, --demo")
     group.add_argument(
         "--write-profile",
@@ -280,6 +294,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         as_in_manual=found.as_in_manual,
         contact_email=found.contact_email,
         revoke=found.revoke,
+        alert=found.alert,
+        test_alert=found.test_alert,
     )
 
 
@@ -300,6 +316,7 @@ def _check(
                 f"argument --run-sync: invalid choice: {flow!r} (choose from {choices})"
             )
     _belongs(parser, found, _RUN, "--run-sync", mode == "run_sync")
+    _belongs(parser, found, _STATUS, "--status", mode == "status")
     served = mode == "sandbox" or found.demo
     _belongs(parser, found, _SERVED, "--sandbox, --demo", served)
     _belongs(parser, found, ("write_profile",), "--sandbox", mode == "sandbox")

@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -22,6 +22,9 @@ from haihai_tui.errors import (
     SettingsError,
     text,
 )
+from haihai_tui.locales import Catalogue, choose_language
+from haihai_tui.services.aftercare import Aftercare
+from haihai_tui.services.alerts.watch import AlertWatch
 from haihai_tui.services.haihai.client import SERVICE as HAIHAI
 from haihai_tui.services.haihai.client import HaihaiClient
 from haihai_tui.services.haihai.connection import account_of
@@ -75,17 +78,30 @@ class Workplace:
     settings: Settings
     secrets: SecretStore
     database: Database
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @property
     def profile(self) -> str:
         return self.settings.profile
+
+    @property
+    def alerts(self) -> AlertWatch:
+        language = choose_language(None, self.environ, self.settings.ui.lang)
+        return AlertWatch(
+            self.settings,
+            self.secrets,
+            self.database,
+            self.home.data_folder(self.profile),
+            Catalogue(language).render,
+        )
 
     def conductor(self, stopper: Stopper) -> Conductor:
         lease = None
         if not self.database.is_sqlite:
             lease = Leases(self.database, self.profile)
         keep = self.settings.store.keep_runs
-        return Conductor(self.home, self.database, keep, lease, stopper)
+        after = Aftercare(self.alerts)
+        return Conductor(self.home, self.database, keep, lease, stopper, after)
 
 
 @contextmanager
@@ -97,7 +113,7 @@ def open_workplace(
     secrets = SecretStore(home, profile, KeySource(home, environ))
     database = open_database(home, settings.store.url)
     try:
-        yield Workplace(home, settings, secrets, database)
+        yield Workplace(home, settings, secrets, database, environ)
     finally:
         database.close()
 

@@ -13,6 +13,7 @@ from typing import Any
 from haihai_tui.arguments import Arguments
 from haihai_tui.errors import ExitCode, Text, text
 from haihai_tui.headless.output import Output
+from haihai_tui.services.alerts.wording import flow_of, state_label
 from haihai_tui.services.paths import Home
 from haihai_tui.services.secret_keys import KeySource
 from haihai_tui.services.secrets import SecretStore
@@ -39,6 +40,14 @@ _COUNTS = (
 
 def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
     settings = load_profile(home, profile)
+    code = ExitCode.OK
+    if arguments.alert or arguments.test_alert:
+        # Deferred: cron asks for the bare status every minute.
+        from haihai_tui.headless.alerts import look, send_test
+
+        code = (send_test if arguments.test_alert else look)(output, home, profile)
+        if arguments.test_alert:
+            return code
     secrets = SecretStore(home, profile, KeySource(home, os.environ))
     found = status(
         home, profile, store_url=settings.store.url, secret_names=secrets.names()
@@ -47,7 +56,7 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
         output.record({"event": "status", **found})
     else:
         _show(output, settings, found)
-    return ExitCode.OK
+    return code
 
 
 def _show(output: Output, settings: Settings, found: Mapping[str, Any]) -> None:
@@ -58,6 +67,7 @@ def _show(output: Output, settings: Settings, found: Mapping[str, Any]) -> None:
         (text("連携"), _flows(output, settings, found)),
         (text("最近の実行"), _runs(output, found["last_runs"])),
         (text("API の使用量"), _budgets(output, settings, found["api_budgets"])),
+        (text("通知"), _alerts(found)),
     )
     for title, lines in parts:
         output.line(f"■ {output.render(title)}")
@@ -164,6 +174,23 @@ def _budgets(
             calls=f"{row['calls']:,}",
             limit=f"{settings.budget.haihai_calls:,}",
             day=row["day"],
+        )
+
+
+def _alerts(found: Mapping[str, Any]) -> Iterator[Text | str]:
+    for one in found["alerts"]:
+        yield text(
+            "{flow}: {state}（{at} から）",
+            flow=flow_label(flow_of(one["name"])),
+            state=state_label(one["state"]),
+            at=local_date_time(one["since"]),
+        )
+    for one in found["undelivered"]:
+        yield text(
+            "{channel} で送れませんでした（{at}）: {problem}",
+            channel=one["channel"],
+            at=local_date_time(one["at"]),
+            problem=one["problem"],
         )
 
 

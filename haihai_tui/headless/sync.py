@@ -47,6 +47,8 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
     if not result.recorded and isinstance(result.error, ConnectorError):
         # Nothing was begun, so that no event told why.
         output.error(result.error)
+    for warning in result.warnings:
+        output.say(warning, "warning")
     if output.as_json:
         output.record(result.summary)
     elif result.recorded:

@@ -160,11 +160,10 @@ def _flow(
 ) -> FlowState:
     mine = [run for run in runs if flow in run["flows"]]
     done = [run for run in mine if _outcome(run, flow) in ("ok", "partial")]
-    last = done[0]["finished_at"] if done else None
     return FlowState(
         flow=flow,
         enabled=enabled,
-        last_success=last,
+        last_success=found["last_success"].get(flow),
         read_until=done[0]["started_at"] if done else None,
         rejects=found["rejects"].get(flow, 0),
         reviews=found["reviews"].get(flow, 0),
@@ -177,9 +176,7 @@ def _flow(
 def _outcome(run: Mapping[str, Any], flow: str) -> str:
     """The flow's own outcome: another flow's rejects do not spoil it."""
     numbers = run["flows"][flow]
-    if run["status"] == "partial" and numbers is not None and not numbers["rejected"]:
-        return "ok"
-    return str(run["status"])
+    return str(run["status"] if numbers is None else numbers["status"])
 
 
 # --------------------------------------------------------------- what is next

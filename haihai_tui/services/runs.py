@@ -33,7 +33,7 @@ from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.events import NewEvent, append_events, trim_events
 from haihai_tui.services.store.facts import AUTHORISATION, Facts
 from haihai_tui.services.store.runs import Runs, new_run_id
-from haihai_tui.services.store.times import stamp, utc_now
+from haihai_tui.services.store.times import Clock, stamp, utc_now
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.outcome import RunOutcome
 
@@ -100,7 +100,7 @@ class RunResult:
     """How a run ended.  `summary` is the contract's summary object.
 
     `recorded` is False where it did not even begin: the lock was held, or the
-    confirmation was refused.
+    confirmation was refused.  `warnings` tell what went wrong after it was over.
     """
 
     run_id: str
@@ -108,6 +108,12 @@ class RunResult:
     summary: Mapping[str, Any]
     error: BaseException | None = None
     recorded: bool = True
+    warnings: tuple[Text, ...] = ()
+    defect: BaseException | None = None
+
+
+Afterwards = Callable[[RunResult], Sequence[Text]]
+"""Looks after alerts and figures once a run is over; returns what went wrong."""
 
 
 class Recorder:
@@ -180,12 +186,25 @@ class Conductor:
     keep_runs: int = 400
     lease: Lease | None = None
     stopper: Stopper = field(default_factory=Stopper)
+    afterwards: Afterwards | None = None
+    clock: Clock = utc_now
 
     def run(
         self, request: RunRequest, work: Work, listeners: Sequence[Listener] = ()
     ) -> RunResult:
         """Run to the end and return how it ended; never raises ConnectorError."""
-        started = utc_now()
+        result = self._run(request, work, listeners)
+        if result.recorded and self.afterwards is not None:
+            # The lock is free again: nobody waits for a mail server.
+            result.warnings = tuple(self.afterwards(result))
+        if result.defect is not None:
+            raise result.defect
+        return result
+
+    def _run(
+        self, request: RunRequest, work: Work, listeners: Sequence[Listener]
+    ) -> RunResult:
+        started = self.clock()
         run_id = new_run_id(started)
         try:
             with RunLock(
@@ -208,12 +227,12 @@ class Conductor:
         run_id: str,
         started: datetime,
     ) -> RunResult:
-        runs = Runs(self.database, request.profile)
+        runs = Runs(self.database, request.profile, self.clock)
         if request.confirm:
             runs.confirm(request.confirm, request.actor)
         runs.start(request.mode, request.flows, actor=request.actor, run_id=run_id)
         recorder = Recorder(self.database, run_id, listeners)
-        outcome = RunOutcome()
+        outcome, defect = RunOutcome(), None
         try:
             with StopWatcher(self.database, request.profile, run_id, self.stopper):
                 outcome = work(RunContext(run_id, self.stopper, recorder.tell))
@@ -228,18 +247,16 @@ class Conductor:
             outcome.error = stored = storage_error(place, error)
             recorder.tell(Event("run_failed", "", stored.what, "error"))
         except BaseException as error:
-            outcome.error = error
-            raise
-        finally:
-            summary = _summary(request, run_id, started, outcome, self.stopper)
-            recorder.tell(_run_done(summary))
-            recorder.close()
-            code = int(summary["exit_code"])
-            runs.finish(run_id, str(summary["status"]), code, summary)
-            trim_events(self.database, run_id)
-            runs.trim(self.keep_runs)
+            outcome.error = defect = error
+        summary = _summary(request, run_id, started, outcome, self.stopper)
+        recorder.tell(_run_done(summary))
+        recorder.close()
+        code = int(summary["exit_code"])
+        runs.finish(run_id, str(summary["status"]), code, summary)
+        trim_events(self.database, run_id)
+        runs.trim(self.keep_runs)
         _note_authorisation(Facts(self.database, request.profile), outcome.error)
-        return RunResult(run_id, ExitCode(code), summary, outcome.error)
+        return RunResult(run_id, ExitCode(code), summary, outcome.error, defect=defect)
 
 
 def _note_authorisation(facts: Facts, error: BaseException | None) -> None:
@@ -272,6 +289,7 @@ def _summary(
         "run_id": run_id,
         "profile": request.profile,
         "mode": request.mode,
+        "requested": list(request.flows),
         **outcome.as_summary(),
         "started_at": _rfc3339(started),
         "finished_at": _rfc3339(utc_now()),

@@ -18,7 +18,13 @@ from typing import Any
 from haihai_tui.errors import ConnectorError, SettingsError, text
 from haihai_tui.services.atomic import storage_errors
 from haihai_tui.services.paths import Home
-from haihai_tui.services.settings_rules import BadValue, UnknownKey, build, unknown_key
+from haihai_tui.services.settings_rules import (
+    LOOPBACK,
+    BadValue,
+    UnknownKey,
+    build,
+    unknown_key,
+)
 from haihai_tui.services.settings_schema import SECRET_NAMES, SECTIONS, Settings
 
 _POSITION = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -188,6 +194,12 @@ def _check_together(settings: Settings, source: str) -> None:
         )
     if haihai.wire:
         _check_wire(haihai.wire, source)
+    alerts = settings.alerts
+    if alerts.smtp_security == "none" and alerts.smtp_host not in ("", *LOOPBACK):
+        error = BadValue(
+            text("暗号化なしの SMTP は、このコンピューター自身にだけ使えます。")
+        )
+        raise settings_error(source, "alerts.smtp_security", "none", error)
 
 
 def _check_wire(wire: Mapping[str, object], source: str) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from haihai_tui.errors import Text, text
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class BadValue(ValueError):
@@ -74,7 +74,7 @@ class Url:
             host, _port = parts.hostname, parts.port
         except ValueError as error:
             raise BadValue(expected) from error
-        plain_is_safe = parts.scheme == "http" and host in _LOOPBACK
+        plain_is_safe = parts.scheme == "http" and host in LOOPBACK
         if not host or not (parts.scheme == "https" or plain_is_safe):
             raise BadValue(expected)
         return value
@@ -183,6 +183,22 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Hours of every day, `22:00-02:00`; over midnight where the end is earlier."""
+
+    def check(self, value: object) -> object:
+        hour = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+        if not isinstance(value, str) or not re.fullmatch(f"{hour}-{hour}", value):
+            raise BadValue(
+                text('時間帯は "22:00-02:00" の形（24 時間制）で指定してください。')
+            )
+        begin, _, end = value.partition("-")
+        if begin == end:
+            raise BadValue(text("時間帯の始まりと終わりが同じです。"))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class Several:
     """A list without repetition, each element meeting `element`."""
 
@@ -255,6 +271,14 @@ SFIELD_PATH = Words(
     may_be_empty=False,
 )
 Built = TypeVar("Built")
+
+
+def key(rule: Rule, default: object, label: Text) -> Any:
+    """A dataclass field that carries its rule and its name on the screen."""
+    facts = {"rule": rule, "label": label}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=facts)
+    return field(default=default, metadata=facts)
 
 
 class UnknownKey(BadValue):

@@ -29,17 +29,17 @@ from haihai_tui.services.settings_rules import (
     Words,
     build,
 )
+from haihai_tui.services.settings_rules import key as _key
+from haihai_tui.services.settings_unattended import (
+    SMTP_PASSWORD,
+    WEBHOOK_URL,
+    AlertSettings,
+    MetricsSettings,
+    ScheduleSettings,
+)
 
 FLOWS = ("customers", "suppressions", "page-views")
 ADDRESS_ITEM = "メールアドレス"
-
-
-def _key(rule: Rule, default: object, label: Text) -> Any:
-    """A dataclass field that carries its rule and its name on the screen."""
-    facts = {"rule": rule, "label": label}
-    if isinstance(default, dict):
-        return field(default_factory=lambda: dict(default), metadata=facts)
-    return field(default=default, metadata=facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +308,9 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     log: LogSettings = field(default_factory=LogSettings)
     ui: ScreenSettings = field(default_factory=ScreenSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
 
 SECTIONS: Mapping[str, type] = {
@@ -322,6 +325,8 @@ SECRET_NAMES = (
     "salesforce.consumer_secret",
     "salesforce.refresh_token",
     "salesforce.access_token",
+    SMTP_PASSWORD,
+    WEBHOOK_URL,
 )
 
 

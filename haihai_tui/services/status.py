@@ -24,6 +24,7 @@ Rows = list[Mapping[str, Any]]
 Ask = Callable[[str], Rows]
 
 _BUSY_S = 5.0
+_WITH_ALERTS = 2
 _FACTS = {
     "org_id": "salesforce.org_id",
     "org_name": "salesforce.org_name",
@@ -56,17 +57,25 @@ def status(
                 row["name"]: row["value"] for row in ask(_named("cursors", "value"))
             },
             "last_runs": _last_runs(ask, last_runs),
-            "last_success": {row["flow"]: row["at"] for row in ask(_LAST_SUCCESS)},
+            "last_success": _last(ask, "'ok'"),
+            "last_completed": _last(ask, "'ok', 'partial'"),
             "rejects": _counts(ask, "rejects"),
             "reviews": _counts(ask, "reviews"),
             "pending_imports": {row["flow"]: row["count"] for row in ask(_PENDING)},
             "api_budgets": [dict(row) for row in ask(_BUDGETS)],
+            "salesforce_api": {
+                "used": _number(facts.get("salesforce.api_used")),
+                "limit": _number(facts.get("salesforce.api_max")),
+            },
+            **_alerts(ask),
         }
 
 
-_LAST_SUCCESS = """
-SELECT flow, max(finished_at) AS at FROM run_flows
-WHERE profile = :profile AND status = 'ok' GROUP BY flow ORDER BY flow
+_LAST = """
+SELECT f.flow AS flow, max(f.finished_at) AS at
+FROM run_flows AS f JOIN runs AS r ON r.run_id = f.run_id
+WHERE f.profile = :profile AND r.mode <> 'plan' AND f.status IN ({statuses})
+GROUP BY f.flow ORDER BY f.flow
 """
 _VERSION = "SELECT max(version) AS version FROM schema_version"
 _PENDING = """
@@ -96,8 +105,42 @@ FROM run_flows WHERE profile = :profile AND run_id >= (
 """
 
 
+_ALERTS = """
+SELECT name, state, since FROM alerts
+WHERE profile = :profile AND state <> 'ok' ORDER BY name
+"""
+_UNDELIVERED = """
+SELECT channel, max(at) AS at, max(problem) AS problem FROM alert_notices
+WHERE profile = :profile AND problem <> '' GROUP BY channel ORDER BY channel
+"""
+
+
+def _alerts(ask: Ask) -> dict[str, Any]:
+    """What stands, and the channels that could not be told.
+
+    A database of the version before alerts has none; it is not lifted here.
+    """
+    versions = ask(_VERSION)
+    if not versions or versions[0]["version"] < _WITH_ALERTS:
+        return {"alerts": [], "undelivered": []}
+    return {
+        "alerts": [dict(row) for row in ask(_ALERTS)],
+        "undelivered": [dict(row) for row in ask(_UNDELIVERED)],
+    }
+
+
+def _number(fact: str | None) -> int | None:
+    return int(fact) if fact and fact.isdigit() else None
+
+
 def _named(table: str, value: str) -> str:
     return f"SELECT name, {value} FROM {table} WHERE profile = :profile ORDER BY name"
+
+
+def _last(ask: Ask, statuses: str) -> dict[str, str]:
+    """When each flow last came through; a plan moves nothing and does not count."""
+    rows = ask(_LAST.format(statuses=statuses))
+    return {row["flow"]: row["at"] for row in rows}
 
 
 def _counts(ask: Ask, table: str) -> dict[str, int]:

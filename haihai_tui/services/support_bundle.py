@@ -12,12 +12,14 @@ import json
 import platform
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from haihai_tui import __version__
 from haihai_tui.errors import ConnectorError, Text
@@ -70,7 +72,7 @@ def write_bundle(
     `results` are the answers of the checks; `render` gives their language.
     SettingsError where the file cannot be written.
     """
-    secrets = _known_secrets(home, profile, environ)
+    secrets = known_secrets(SecretStore(home, profile, KeySource(home, environ)))
     parts = {
         "versions.json": _versions,
         "settings.json": lambda: _settings(home, profile),
@@ -103,18 +105,28 @@ def _as_text(make: Callable[[], object], render: Render) -> str:
     return json.dumps(found, ensure_ascii=False, indent=1, default=str)
 
 
-def _known_secrets(
-    home: Home, profile: str, environ: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The values of the store as they would stand in JSON; () where it is broken."""
-    store = SecretStore(home, profile, KeySource(home, environ))
+def known_secrets(store: SecretStore) -> tuple[str, ...]:
+    """The values of the store in every form that a text may hold them.
+
+    As they are, as in JSON, as in a URL, and in Base64; () where it is broken.
+    """
     try:
         found = [store.get(name) for name in store.names()]
     except ConnectorError:
         return ()
     plain = [secret.reveal() for secret in found if secret]
     # A value of a few characters would make holes everywhere.
-    return tuple(json.dumps(one)[1:-1] for one in plain if len(one) >= 6)
+    long = [one for one in plain if len(one) >= 6]
+    return tuple(dict.fromkeys(form for one in long for form in _forms(one)))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    yield json.dumps(secret)[1:-1]
+    yield quote(secret, safe="")
+    yield quote_plus(secret)
+    for encode in (b64encode, urlsafe_b64encode):
+        yield encode(secret.encode()).decode().rstrip("=")
 
 
 def _versions() -> dict[str, Any]:

@@ -164,6 +164,7 @@ class Engine:
         self._ready: dict[str, Flow] = {}
         self._objections: list[guard.Objection] = []
         self._calls: dict[str, dict[str, int]] = {}
+        self._done: set[str] = set()
         self.outcome = RunOutcome()
 
     def run(self) -> RunOutcome:
@@ -193,6 +194,7 @@ class Engine:
         except ConnectorError as error:
             self._tell_failure(name, error)
             self._ready.pop(name, None)
+            self._done.discard(name)
             self.outcome.flows.setdefault(name, FlowOutcome())
             if self.outcome.error is None:
                 self.outcome.error = error
@@ -282,6 +284,7 @@ class Engine:
             flow.execute()
         finally:
             flow.commit()
+        self._done.add(name)
         self._tell_done(name, flow.outcome())
 
     def _tell_plan(self, flow: Flow, *, whole: bool) -> None:
@@ -297,6 +300,7 @@ class Engine:
             outcome = flow.outcome()
             if not self._services.options.plan:
                 outcome.rejected = self._services.state.count_rejects(name)
+            outcome.done = name in self._done or self._services.options.plan
             self.outcome.flows[name] = outcome
         for name, calls in self._calls.items():
             self.outcome.flows.setdefault(name, FlowOutcome()).api_calls = calls

@@ -26,6 +26,7 @@ class FlowOutcome:
     `read` counts records (or members, or views) read; `rejected` the records with
     an open reject after the run; `held` those waiting for a person; `written` the
     rows that a service accepted; `unconfirmed` those accepted with no result yet.
+    `done` says that the flow came through, whatever became of the others.
     """
 
     read: int = 0
@@ -44,6 +45,7 @@ class FlowOutcome:
         default_factory=lambda: {"salesforce": 0, "haihai": 0}
     )
     cursor: str | None = None
+    done: bool = False
 
     @property
     def clean(self) -> bool:

@@ -14,9 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from haihai_tui.services.store.failures import newer
-from haihai_tui.services.store.schema import metadata, schema_version
+from haihai_tui.services.store.schema import (
+    alert_notices,
+    alerts,
+    metadata,
+    schema_version,
+)
 from haihai_tui.services.store.times import stamp, utc_now
-from haihai_tui.services.store.version import VERSION
 
 _ADVISORY_LOCK = 4_807_110_115
 
@@ -52,7 +56,15 @@ def create_all(connection: Connection) -> None:
             connection.exec_driver_sql(prefix + statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(VERSION, create_all),)
+def _add_alerts(connection: Connection) -> None:
+    for table in (alerts, alert_notices):
+        table.create(connection)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, create_all),
+    Migration(2, _add_alerts),
+)
 
 
 def version_of(connection: Connection) -> int:

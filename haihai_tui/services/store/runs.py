@@ -27,6 +27,8 @@ from haihai_tui.services.store.times import Clock, stamp, utc_now
 
 RUNNING = "running"
 STOPPED = "stopped"
+LEFT_OVER = ("rejected", "held", "set_aside")
+"""The counts of a flow that keep it from having been a success."""
 COUNTS = ("read", "unchanged", "created", "updated", "excluded", "rejected", "written")
 
 
@@ -223,10 +225,23 @@ class Runs:
             return [FlowRow(*row) for row in connection.execute(query)]
 
     def last_success(self) -> dict[str, str]:
-        """When each flow last ended with status `ok` (RFC 3339 UTC)."""
+        """When each flow last came through with nothing left over (RFC 3339 UTC)."""
+        return self._last("ok")
+
+    def last_completed(self) -> dict[str, str]:
+        """When each flow last came through, rejects or not (RFC 3339 UTC)."""
+        return self._last("ok", "partial")
+
+    def _last(self, *statuses: str) -> dict[str, str]:
+        """A plan comes through too, but it moves nothing: it is left out."""
         query = (
             sa.select(run_flows.c.flow, sa.func.max(run_flows.c.finished_at))
-            .where(run_flows.c.profile == self._profile, run_flows.c.status == "ok")
+            .join(runs, runs.c.run_id == run_flows.c.run_id)
+            .where(
+                run_flows.c.profile == self._profile,
+                run_flows.c.status.in_(statuses),
+                runs.c.mode != "plan",
+            )
             .group_by(run_flows.c.flow)
         )
         with self._database.read() as connection:
@@ -285,13 +300,20 @@ def _flow_row(
         "run_id": run_id,
         "flow": flow,
         "profile": profile,
-        "status": str(numbers.get("status") or run_status),
+        "status": flow_status(numbers, run_status),
         "finished_at": now,
         **{name: int(numbers.get(name) or 0) for name in COUNTS},
         "salesforce_calls": int(calls.get("salesforce") or 0),
         "haihai_calls": int(calls.get("haihai") or 0),
         "cursor": None if cursor is None else str(cursor),
     }
+
+
+def flow_status(numbers: Mapping[str, Any], run_status: str) -> str:
+    """The flow's own outcome: another flow's rejects or failure do not spoil it."""
+    if not numbers.get("done") and run_status != "partial":
+        return run_status
+    return "partial" if any(numbers.get(name) for name in LEFT_OVER) else "ok"
 
 
 def _run(row: Any) -> RunRow:

@@ -233,6 +233,27 @@ audit = sa.Table(
     sqlite_autoincrement=True,
 )
 
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("profile", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    _text("state"),
+    _text("since"),
+    _text("detail"),
+)
+
+alert_notices = sa.Table(
+    "alert_notices",
+    metadata,
+    sa.Column("profile", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    _text("state"),
+    _text("at"),
+    _text("problem", ""),
+)
+
 operators = sa.Table(
     "operators",
     metadata,
