@@ -54,9 +54,9 @@ def test_the_token_is_dead_there_and_gone_here(stage: Stage) -> None:
     assert stored(stage).read() is None
     assert not introspected(stage, before.refresh_token)
     assert not introspected(stage, before.access_token)
-    assert stage.run("customers").code == 4
     status = stage.command("--status", "--json").events[-1]["connection"]["salesforce"]
     assert not status["authorised"] and not status["cause"]
+    assert stage.run("customers").code == 4
     assert revoked(stage) == (0, "nothing_stored")
     database = open_database(home_at(stage.folder))
     try:

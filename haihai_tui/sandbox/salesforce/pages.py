@@ -23,10 +23,23 @@ SCOPE_LABELS = {
     "openid": "ユーザー識別子へのアクセス / Access unique user identifiers (openid)",
 }
 _STYLE = (
-    "body{font-family:sans-serif;max-width:28rem;margin:3rem auto;line-height:1.5}"
-    "label{display:block;margin-top:1rem}input[type=text],input[type=password]"
-    "{width:100%;padding:.4rem;box-sizing:border-box}.error{color:#ba0517}"
-    ".note{color:#555;font-size:.85rem}"
+    "*{box-sizing:border-box}body{margin:0;min-height:100vh;padding:7vh 1rem 2rem;"
+    "background:#eef2f8;color:#16325c;line-height:1.6;"
+    'font-family:system-ui,"Hiragino Sans","Yu Gothic UI","Noto Sans CJK JP",'
+    "sans-serif}"
+    "main{max-width:28rem;margin:0 auto;padding:2rem;background:#fff;"
+    "border:1px solid #d8dde6;border-radius:10px;box-shadow:0 6px 22px #16325c1a}"
+    ".brand{max-width:28rem;margin:0 auto 1rem;text-align:center;font-size:.85rem;"
+    "letter-spacing:.08em;color:#54698d}h1{margin:0 0 1rem;font-size:1.25rem}"
+    "label{display:block;margin-top:1rem;font-size:.9rem}"
+    "input[type=text],input[type=password]{width:100%;padding:.55rem .7rem;"
+    "font:inherit;border:1px solid #c3ccda;border-radius:6px}"
+    "input[type=submit]{padding:.55rem 1.2rem;font:inherit;border-radius:6px;"
+    "border:1px solid #0b5cab;background:#fff;color:#0b5cab;cursor:pointer}"
+    "#Login,#oaapprove{background:#0b5cab;color:#fff}#Login{width:100%}"
+    "ul{padding-left:1.2rem}#editPage{display:flex;gap:.75rem;margin-top:1.5rem}"
+    ".error{color:#ba0517}.note{color:#54698d;font-size:.8rem}"
+    ".popup main{box-shadow:none}"
 )
 
 
@@ -35,9 +48,10 @@ def _page(title: str, body: str, display: str = "page") -> HTMLResponse:
         "<!DOCTYPE html>\n"
         f'<html lang="ja"><head><meta charset="UTF-8"><title>{title}</title>\n'
         '<meta name="viewport" content="width=device-width">\n'
-        f'<style>{_STYLE}</style></head>\n<body class="{escape(display)}">\n{body}\n'
+        f'<style>{_STYLE}</style></head>\n<body class="{escape(display)}">\n'
+        f'<p class="brand">SALESFORCE SANDBOX</p>\n<main>\n{body}\n'
         '<p class="note">これは練習用のサンドボックスで、Salesforce ではありません。'
-        "<br>This is a local sandbox, not Salesforce.</p>\n</body></html>\n",
+        "<br>This is a local sandbox, not Salesforce.</p>\n</main></body></html>\n",
         headers={
             "cache-control": "no-cache,must-revalidate,max-age=0,no-store,private"
         },

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import errno
 import hmac
-import html
 import queue
 import socket
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
@@ -31,6 +27,17 @@ from haihai_tui.errors import (
     SettingsError,
     text,
 )
+from haihai_tui.services.salesforce.callback_page import (
+    DONE,
+    LATE,
+    NOT_HERE,
+    POLICY,
+    STRANGER,
+    USED,
+    Page,
+    failed,
+    preferred,
+)
 from haihai_tui.services.salesforce.oauth import PendingAuthorisation
 from haihai_tui.services.salesforce.oauth_answers import parse_answer
 from haihai_tui.services.salesforce.oauth_errors import callback_error
@@ -39,82 +46,6 @@ from haihai_tui.services.salesforce.urls import Callback, parse_callback
 Paste = queue.Queue[str] | Callable[[], str | None]
 OUTCOME_WAIT_S = 90.0
 _LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "[::1]"))
-
-# Takes the code out of the address bar and the history.
-_SCRIPT = "history.replaceState(null,'',location.pathname)"
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src "
-    f"'sha256-{b64encode(sha256(_SCRIPT.encode()).digest()).decode()}'"
-)
-_PAGE = """<!doctype html>
-<html lang="ja"><head><meta charset="utf-8"><title>haihai-tui</title>
-<meta name="viewport" content="width=device-width">
-<style>body{{font:16px/1.7 sans-serif;max-width:36em;margin:4em auto;padding:0 1em}}
-h1{{font-size:1.3em}}code{{background:#eee;padding:.1em .4em}}</style>
-<script>{script}</script></head>
-<body><h1>{mark} {ja}</h1><p>{detail}</p><p lang="en">{en}</p></body></html>
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    status: HTTPStatus
-    mark: str
-    ja: str
-    en: str
-    detail: str = ""
-
-    def encode(self) -> bytes:
-        return _PAGE.format(
-            script=_SCRIPT,
-            mark=self.mark,
-            ja=html.escape(self.ja),
-            en=html.escape(self.en),
-            detail=self.detail,
-        ).encode()
-
-
-_DONE = _Page(
-    HTTPStatus.OK,
-    "✔",
-    "連携トークンを受け取りました。この画面を閉じ、コンソールに戻ってください。",
-    "Authorised. Close this window and go back to the console.",
-)
-_LATE = _Page(
-    HTTPStatus.OK,
-    "…",
-    "応答を受け取りました。結果はコンソールで確認してください。",
-    "Received. See the console for the outcome.",
-)
-_USED = _Page(
-    HTTPStatus.GONE,
-    "✖",
-    "この認可の応答はすでに使われました。",
-    "This answer has already been used.",
-)
-_STRANGER = _Page(
-    HTTPStatus.BAD_REQUEST,
-    "✖",
-    "開始した認可への応答ではありません。",
-    "This is no answer to the authorisation under way.",
-    "<code>state_mismatch</code>",
-)
-_NOT_HERE = _Page(
-    HTTPStatus.NOT_FOUND, "✖", "ページがありません。", "There is no such page."
-)
-
-
-def _failed(error: ConnectorError) -> _Page:
-    detail = f"<code>{html.escape(error.cause)}</code> {html.escape(str(error.what))}"
-    if error.remedy is not None:
-        detail += f"<br>{html.escape(str(error.remedy))}"
-    return _Page(
-        HTTPStatus.OK,
-        "✖",
-        "連携トークンの更新に失敗しました。",
-        "Authorisation failed. See the console.",
-        detail,
-    )
 
 
 @dataclass
@@ -125,10 +56,10 @@ class _Answer:
     """
 
     url: str
-    page: queue.Queue[_Page] = field(default_factory=lambda: queue.Queue(1))
+    page: queue.Queue[Page] = field(default_factory=lambda: queue.Queue(1))
     written: threading.Event = field(default_factory=threading.Event)
 
-    def show(self, page: _Page) -> None:
+    def show(self, page: Page) -> None:
         self.page.put(page)
         self.written.wait(2.0)
 
@@ -144,27 +75,27 @@ class _Desk:
         self._used = False
         self._lock = threading.Lock()
 
-    def receive(self, target: str, host: str) -> tuple[_Page, _Answer | None]:
+    def receive(self, target: str, host: str) -> tuple[Page, _Answer | None]:
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         parts = urlsplit(target)
         if name.lower() not in _LOOPBACK_NAMES:
             # Another site whose name was pointed here.
-            return _STRANGER, None
+            return STRANGER, None
         if parts.path != self._callback.path:
-            return _NOT_HERE, None
+            return NOT_HERE, None
         with self._lock:
             if self._used:
-                return _USED, None
+                return USED, None
             if not self._is_ours(parse_answer(target)):
                 self.strangers += 1
-                return _STRANGER, None
+                return STRANGER, None
             self._used = True
         answer = _Answer(f"{self._callback.url.split('?')[0]}?{parts.query}")
         self.answers.put(answer)
         try:
             return answer.page.get(timeout=OUTCOME_WAIT_S), answer
         except queue.Empty:
-            return _LATE, answer
+            return LATE, answer
 
     def _is_ours(self, parameters: dict[str, str]) -> bool:
         state = parameters.get("state")
@@ -184,13 +115,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         host = self.headers.get("Host", "")
         page, answer = self.server.desk.receive(self.path, host)
-        body = page.encode()
+        body = page.encode(preferred(self.headers.get("Accept-Language", "")))
         self.send_response(page.status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        self.send_header("Vary", "Accept-Language")
         self.send_header("Referrer-Policy", "no-referrer")
-        self.send_header("Content-Security-Policy", _POLICY)
+        self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Connection", "close")
         self.end_headers()
@@ -289,9 +221,9 @@ def _finish(answer: _Answer, finish: Callable[[str], None] | None) -> str:
         if finish is not None:
             finish(answer.url)
     except ConnectorError as error:
-        answer.show(_failed(error))
+        answer.show(failed(error))
         raise
-    answer.show(_failed(refused) if refused and finish is None else _DONE)
+    answer.show(failed(refused) if refused and finish is None else DONE)
     return answer.url
 
 

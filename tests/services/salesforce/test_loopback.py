@@ -100,7 +100,7 @@ def test_takes_the_answer_and_shows_that_it_worked() -> None:
         status, body = it.get(f"/sflogged?code=aPrx1%3D%3D&state={STATE}")
     assert status == 200
     assert "連携トークンを受け取りました" in body
-    assert "Authorised" in body
+    assert body.index('<section lang="ja">') < body.index('<section lang="en">')
     assert "aPrx1" not in body
     assert "history.replaceState" in body
     assert it.headers["Cache-Control"] == "no-store"
