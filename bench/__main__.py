@@ -1,8 +1,8 @@
-"""`make bench`: the main job beside its floor and a well-known client, in one run.
+"""`make bench`: the program beside its floor and well-known clients, in one run.
 
-The sandbox serves ready-made pages from files, so that it is not what is measured;
-curl's row says what it costs.  Every row is a process of its own; its wall time is
-the median of the rounds, its peak memory that of the child alone.
+Two servers: the sandboxes, which the program works on, and ready-made pages in
+files, which everybody else reads.  curl reads both, so that neither can hide behind
+its server.  What is not asked for with `--only` is left out and reported so.
 """
 
 from __future__ import annotations
@@ -10,183 +10,161 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import date
-from importlib.metadata import version
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+from bench import growth, report
+from bench.contenders import all_peers
+from bench.goals import Facts, judged
+from bench.measure import Row, measured
+from bench.ours import Ours
+from bench.pages import make_pages
+from bench.server import curl, page_server
+from bench.site import PAGE_ROWS, Site, bulk_rows, start_site
 
 OUT = Path(__file__).parent / "out"
-SELECT = "Id, Email, LastName, FirstName, Account.Name, Phone"
-AUDIENCE = "HasOptedOutOfEmail = false AND Email != null"
-SOQL = f"SELECT {SELECT} FROM Contact WHERE ({AUDIENCE})"
+SMALL = 2_000
+PARTS = ("floor", "ours", "suppressions", "peers", "console")
 
 
-@dataclass(frozen=True)
-class Row:
-    who: str
-    what: str
-    wall_s: float
-    peak_mb: float
+@contextmanager
+def running_site(rows: int) -> Iterator[Site]:
+    with tempfile.TemporaryDirectory(prefix="haihai-bench-") as folder:
+        site = start_site(Path(folder), rows)
+        try:
+            yield site
+        finally:
+            site.close()
 
 
-@dataclass(frozen=True)
-class Site:
-    """A running sandbox with a ready profile in `home`."""
-
-    home: Path
-    salesforce: dict[str, str]
-    process: subprocess.Popen[str]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "HAIHAI_HOME": str(self.home)}
+@contextmanager
+def ready_pages(rows: int) -> Iterator[tuple[str, int, str]]:
+    """A page server's URL, its number of rows, and curl's URLs on the sandbox."""
+    with running_site(rows) as site, tempfile.TemporaryDirectory() as folder:
+        count = make_pages(site, bulk_rows(site), Path(folder))
+        with page_server(Path(folder)) as url:
+            yield url, count, folder
 
 
-def start_site(home: Path, rows: int) -> Site:
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "haihai_tui", "--sandbox", "--write-profile"),
-            *("--customers", str(rows)),
-        ],
-        env={**os.environ, "HAIHAI_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+def floor_rows(site: Site, url: str, rows: int, rounds: int) -> list[Row]:
+    """curl, plain and packed: on the page server, and on the sandbox."""
+    pages = range(-(-rows // PAGE_ROWS))
+    base = f"{url}/services/data/v66.0/jobs/query/7/results"
+    made = [f"{base}?locator={number}" for number in pages]
+    job = bulk_rows(site)
+    base = f"{site.api}/jobs/query/{job}/results"
+    own = [f"{base}?{_locator(number)}" for number in pages]
+    found = []
+    for key, urls, packed, what in (
+        ("curl", made, False, "pages to disk"),
+        ("curl_packed", made, True, "pages to disk, sent packed"),
+        ("curl_sandbox", own, False, "pages to disk, from the sandbox"),
+        ("curl_sandbox_packed", own, True, "pages to disk, sandbox, sent packed"),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            bearer = site.bearer["Authorization"]
+            command = curl(urls, bearer, Path(folder), packed=packed)
+            found.append(measured(key, "curl", what, command, os.environ, rounds))
+    return found
+
+
+def _locator(page: int) -> str:
+    # Deferred: the sandbox is loaded where a name of its own is needed.
+    from haihai_tui.sandbox.salesforce.bulk_query import locator_of
+
+    return f"locator={locator_of(page * PAGE_ROWS)}" if page else ""
+
+
+def measure_all(chosen: argparse.Namespace) -> list[Row]:
+    rows: list[Row] = []
+    only = set(chosen.only)
+    with ExitStack() as stack:
+        site = stack.enter_context(running_site(chosen.rows))
+        if only & {"floor", "peers"}:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            count = make_pages(site, bulk_rows(site), folder)
+            url = stack.enter_context(page_server(folder))
+        if "floor" in only:
+            rows += floor_rows(site, url, count, chosen.rounds)
+        ours = Ours(site, chosen.rows, chosen.rounds)
+        if "ours" in only:
+            rows += ours.all()
+        if "suppressions" in only:
+            if "ours" not in only:
+                rows.append(ours.first())
+            with tempfile.TemporaryDirectory() as scratch:
+                rows += ours.suppressions(Path(scratch))
+        site.close()
+        if "peers" in only:
+            small_url, small, _ = stack.enter_context(ready_pages(SMALL))
+            rows += all_peers(url, small_url, small, chosen.peer_rounds)
+    return rows
+
+
+def _known(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def _by_key(result: dict[str, Any]) -> dict[str, Any]:
+    return {row["key"]: row for row in result.get("table", ())}
+
+
+def finish(chosen: argparse.Namespace, rows: list[Row]) -> None:
+    """Write the JSON and print the goals."""
+    target = OUT / f"bench-{chosen.rows}.json"
+    # Parts that are measured alone are added to what is known of this size.
+    table = _by_key(_known(target)) if set(chosen.only) != set(PARTS) else {}
+    table |= {row.key: asdict(row) for row in rows}
+    small = OUT / "bench-100000.json"
+    facts = Facts(
+        chosen.rows,
+        table,
+        table if small == target else _by_key(_known(small)),
+        _known(OUT / "console.json"),
+        _known(OUT / "growth.json").get("points", []),
     )
-    assert process.stdout is not None
-    ready = json.loads(process.stdout.readline())
-    return Site(home, ready["salesforce"], process)
-
-
-def measure(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Wall seconds and peak resident megabytes of one child."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert process.stderr is not None
-    complaint = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command}: {complaint.decode(errors='replace')[-2000:]}")
-    return wall, usage.ru_maxrss / 1024
-
-
-def rounds(
-    who: str,
-    what: str,
-    command: list[str],
-    site: Site,
-    count: int,
-    before: Callable[[], None] = lambda: None,
-) -> Row:
-    walls, peaks = [], []
-    for _ in range(count):
-        before()
-        wall, peak = measure(command, site.environment)
-        walls.append(wall)
-        peaks.append(peak)
-    row = Row(who, what, statistics.median(walls), max(peaks))
-    print(f"{row.who:20} {row.what:44} {row.wall_s:8.2f} s {row.peak_mb:7.0f} MB")
-    return row
-
-
-def run_sync(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "haihai_tui", "--run-sync", *arguments, "--json"]
-
-
-def peer(script: str, site: Site) -> list[str]:
-    folder = Path(__file__).parent / "peers"
-    salesforce = site.salesforce
-    return [
-        *(sys.executable, str(folder / script), salesforce["login_url"]),
-        *(salesforce["access_token"], salesforce["api_version"], SOQL),
-    ]
-
-
-def forget(site: Site) -> None:
-    """The next run is a first one: no cursor, no snapshot, no counted calls."""
-    for path in (site.home / "state").rglob("*"):
-        if path.is_file():
-            path.unlink()
-
-
-def all_rows(site: Site, count: int) -> list[Row]:
-    ours = "haihai-tui"
-    # Once unmeasured: the sandbox renders its pages when they are first asked for.
-    measure(peer("floor.py", site), site.environment)
-    return [
-        rounds(
-            "floor", "download by Bulk 2.0 to disk", peer("floor.py", site), site, count
-        ),
-        rounds(
-            f"simple-salesforce {version('simple-salesforce')}",
-            "Bulk 2.0 rows as dicts",
-            peer("simple_rows.py", site),
-            site,
-            count,
-        ),
-        rounds(
-            ours,
-            "customers, first run, whole",
-            run_sync("customers"),
-            site,
-            count,
-            lambda: forget(site),
-        ),
-        rounds(ours, "customers, --full", run_sync("customers", "--full"), site, count),
-        rounds(ours, "customers, nothing changed", run_sync("customers"), site, count),
-        rounds(ours, "all flows, nothing changed", run_sync(), site, count),
-        rounds(
-            ours,
-            "--version",
-            [sys.executable, "-m", "haihai_tui", "--version"],
-            site,
-            count,
-        ),
-        rounds(
-            ours,
-            "--status",
-            [sys.executable, "-m", "haihai_tui", "--status", "--json"],
-            site,
-            count,
-        ),
-    ]
+    result = {
+        "rows": chosen.rows,
+        "rounds": chosen.rounds,
+        "peer_rounds": chosen.peer_rounds,
+        "command": "make bench " + f"ROWS={chosen.rows}",
+        **report.circumstances(),
+        "goals": judged(facts),
+        "table": list(table.values()),
+    }
+    target.write_text(json.dumps(result, indent=1, ensure_ascii=False), "utf-8")
+    report.tell(result)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer-rounds", type=int, default=0, help="default: --rounds")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--growth", metavar="ROWS,ROWS,…", help="sizes, and no more")
+    parser.add_argument("--docs", action="store_true", help="write docs/performance.md")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="haihai-bench-") as folder:
-        site = start_site(Path(folder), chosen.rows)
-        try:
-            rows = all_rows(site, chosen.rounds)
-        finally:
-            site.process.terminate()
-            site.process.wait()
+    chosen.peer_rounds = chosen.peer_rounds or chosen.rounds
     OUT.mkdir(exist_ok=True)
-    result = {
-        "rows": chosen.rows,
-        "rounds": chosen.rounds,
-        "date": date.today().isoformat(),
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "table": [asdict(row) for row in rows],
-    }
-    target = OUT / f"bench-{chosen.rows}.json"
-    target.write_text(json.dumps(result, indent=1), "utf-8")
-    print(f"\n{chosen.rows:,} contacts, medians of {chosen.rounds}; {target.name}")
+    if chosen.docs:
+        report.write_docs(OUT)
+        return
+    if chosen.growth:
+        sizes = [int(size) for size in chosen.growth.split(",")]
+        growth.measure(sizes, chosen.rounds, OUT)
+        return
+    rows = measure_all(chosen) if set(chosen.only) != {"console"} else []
+    if "console" in chosen.only:
+        # Deferred: the console's part loads Textual.
+        from bench import console
+
+        console.measure_all(chosen.rounds)
+    finish(chosen, rows)
 
 
 if __name__ == "__main__":
