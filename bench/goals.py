@@ -55,7 +55,7 @@ def judged(facts: Facts) -> list[dict[str, Any]]:
 def _one(goal: Goal, facts: Facts) -> dict[str, Any]:
     try:
         verdicts = goal.judge(facts)
-    except (KeyError, ValueError, TypeError, ZeroDivisionError):
+    except (KeyError, ValueError, TypeError, IndexError, ZeroDivisionError):
         verdicts = []
     met = all(fine for _, fine in verdicts) if verdicts else None
     measured = "; ".join(told for told, _ in verdicts) or "not measured"

@@ -36,12 +36,9 @@ def main(url: str, how: str) -> None:
         if how == "load":
             pipeline.normalize()
             pipeline.load()
-        rows = [
-            step["table_metrics"]["contact"].items_count
-            for steps in counts.values()
-            for step in steps
-        ]
-        print(sum(rows))
+        steps = [step for found in counts.values() for step in found]
+        tables = [step["table_metrics"] for step in steps]
+        print(sum(one["contact"].items_count for one in tables if "contact" in one))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,8 @@ def main(url: str, kind: str, columns: str) -> None:
         config, known = Path(folder, "config.json"), Path(folder, "catalog.json")
         config.write_text(json.dumps(settings), "utf-8")
         known.write_text(json.dumps(catalogue(columns.split(","))), "utf-8")
-        sys.argv = ["tap-salesforce", "--config", str(config), "--catalog", str(known)]
+        given = ("--catalog", str(known), "--properties", str(known))
+        sys.argv = ["tap-salesforce", "--config", str(config), *given]
         # Deferred: the tap binds its sessions when it is loaded.
         import tap_salesforce
 

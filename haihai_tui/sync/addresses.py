@@ -18,16 +18,19 @@ KEY_BYTES = 12
 
 _LOCAL = r"[a-z0-9!#$%&'*+/=?^_`{|}~.\-]{1,64}"
 _LABEL = r"[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?"
-_FOLDED = re.compile(rf"{_LOCAL}@(?:{_LABEL}\.)+{_LABEL}")
-_LONGEST = 254
+FOLDED = rf"{_LOCAL}@(?:{_LABEL}\.)+{_LABEL}"
+"""What a folded address looks like, as an expression; ASCII alone."""
+
+LONGEST_ADDRESS = 254
+_FOLDED = re.compile(FOLDED)
 
 
 def fold_address(written: str) -> str | None:
     """The canonical form of an address, or None where it is not one."""
-    if _FOLDED.fullmatch(written) and len(written) <= _LONGEST:
+    if _FOLDED.fullmatch(written) and len(written) <= LONGEST_ADDRESS:
         return written
     folded = unicodedata.normalize("NFKC", written).strip().lower()
-    if _FOLDED.fullmatch(folded) and len(folded) <= _LONGEST:
+    if _FOLDED.fullmatch(folded) and len(folded) <= LONGEST_ADDRESS:
         return folded
     return None
 

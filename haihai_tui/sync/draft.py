@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from haihai_tui.errors import Text
-from haihai_tui.sync.addresses import address_key
+from haihai_tui.sync.addresses import KEY_BYTES, address_key
 from haihai_tui.sync.mapping import Mapper, Problem
 from haihai_tui.sync.matching import DEPARTS, EventWriter
 from haihai_tui.sync.ports import Reject
@@ -29,6 +30,7 @@ from haihai_tui.sync.tables.changes import (
 )
 from haihai_tui.sync.tables.csvlines import split_line
 from haihai_tui.sync.tables.records import ID_WIDTH, record_hash
+from haihai_tui.sync.tables.records import record_id as record_id_of
 from haihai_tui.sync.tables.snapshot import (
     ACTIVE,
     FLAG_AT,
@@ -39,6 +41,8 @@ from haihai_tui.sync.tables.snapshot import (
 )
 
 FLOW = "customers"
+
+_FEW = 32
 
 
 @dataclass(slots=True)
@@ -116,6 +120,27 @@ class Draft:
             self._write(Change(CREATE, record_id, None, new))
             return
         self._against(line, record_id, digest, row.address, row.values, forced)
+
+    def newcomers(self, records: list[bytes]) -> None:
+        """Records of the audience that the snapshot does not have, many at once."""
+        found = None if self._passed_over else self.mapper.map_ordinary(records)
+        if found is None:
+            self._one_by_one(records)
+            return
+        event, change = self.events.write, self.changes.write_new
+        for record, (one, address, values) in zip(records, found, strict=True):
+            event(blake2b(address, digest_size=KEY_BYTES).digest(), one, CREATE)
+            change(one, snapshot_line(one, record_hash(record), ACTIVE, values))
+        self.counts.created += len(records)
+
+    def _one_by_one(self, records: list[bytes]) -> None:
+        """In small blocks, so that one odd record does not slow down all."""
+        if len(records) > _FEW and not self._passed_over:
+            for at in range(0, len(records), _FEW):
+                self.newcomers(records[at : at + _FEW])
+            return
+        for record in records:
+            self.record(record_id_of(record), record, None, forced=False)
 
     def decided_against(self, line: bytes | None) -> bool:
         """Whether a linked record's own address was given to another one."""
@@ -277,6 +302,10 @@ def compare_all(
     width = slice(1, 1 + ID_WIDTH)
     for batch in batches:
         counts.read += len(batch)
+        if line is None and force is None:
+            # Behind the snapshot's end, as on a first run, everybody is new.
+            draft.newcomers(batch)
+            continue
         for record in batch:
             record_id = record[width]
             while line is not None and line[:ID_WIDTH] < record_id:

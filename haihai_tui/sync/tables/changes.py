@@ -6,9 +6,8 @@ The same file is planned, shown, executed and turned into the next snapshot.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from haihai_tui.sync.tables.records import ID_WIDTH
 from haihai_tui.sync.tables.snapshot import VALUES_AT
@@ -30,8 +29,7 @@ SENDING = frozenset((CREATE, RETURN, UPDATE, ADDRESS))
 _SEPARATOR = b"\x1f"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One record's change; `old` and `new` are snapshot lines.
 
     `send` holds the values to upload where they differ from those to remember.
@@ -70,6 +68,11 @@ class ChangeWriter:
             )
             + b"\n"
         )
+
+    def write_new(self, record_id: bytes, line: bytes) -> None:
+        """A CREATE with this snapshot line."""
+        self.count += 1
+        self._out.write(b"C%b\x1f\x1f%b\x1f\n" % (record_id, line))
 
     def close(self) -> None:
         self._out.close()

@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from haihai_tui.sync.tables.fixed import SPARSE, TableDamaged
 
@@ -144,8 +143,7 @@ class LineTable:
             left -= len(block)
 
 
-@dataclass(frozen=True, slots=True)
-class LineChange:
+class LineChange(NamedTuple):
     """A line to put in place (or, None, to take out); `old` is what stood there."""
 
     key: bytes
