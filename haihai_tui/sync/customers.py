@@ -76,10 +76,20 @@ class CustomersPlan:
     full: bool
     forced: Path
     index: Path | None
+    events: Path
 
     @property
     def counts(self) -> drafting.Counts:
         return self.draft.counts
+
+    @property
+    def only_newcomers(self) -> bool:
+        """Whether all changes are records that nobody was linked to before."""
+        return (
+            self.old is None
+            and self.index is None
+            and self.counts.created == self.draft.changes.count
+        )
 
     def reduced(self, kinds: bytes) -> int:
         """Changes of a kind that are held back or not wanted."""
@@ -143,7 +153,15 @@ class CustomersPlanner:
         self._draft.close()
         decisions = self._decide(first=old is None)
         return CustomersPlan(
-            self._draft, decisions, old, self._head, cursor, full, forced, self._index
+            self._draft,
+            decisions,
+            old,
+            self._head,
+            cursor,
+            full,
+            forced,
+            self._index,
+            self._events,
         )
 
     def _new_draft(self) -> Draft:
@@ -365,7 +383,7 @@ class CustomersPlanner:
 
     def _decide(self, *, first: bool) -> matching.Decisions:
         services = self._services
-        events = self._draft.events.sorted()
+        self._events = events = self._draft.events.sorted()
         self._index = None if first else self._usable_index()
         index = self._index
         ledger = services.table(LEDGER, LEDGER_WIDTH)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from haihai_tui.errors import text
-from haihai_tui.sync.address_index import index_record
+from haihai_tui.sync.address_index import first_index, index_record
+from haihai_tui.sync.batches import register
 from haihai_tui.sync.config import CustomersConfig
 from haihai_tui.sync.customers import CURSOR, INDEX, SNAPSHOT, CustomersPlan
 from haihai_tui.sync.customers_steps import END, STEP_NAMES, CustomersSteps, Step
@@ -22,6 +23,7 @@ from haihai_tui.sync.events import Event
 from haihai_tui.sync.imports import OnFailure, follow, refused_by_haihai
 from haihai_tui.sync.matching import EVENT_WIDTH
 from haihai_tui.sync.ports import (
+    Batch,
     ImportFailure,
     PendingImport,
     Receipt,
@@ -35,6 +37,7 @@ from haihai_tui.sync.tables.changes import (
     SENDING,
     Change,
     read_changes,
+    read_new,
 )
 from haihai_tui.sync.tables.fixed import REMOVED, FixedTable, patch_fixed
 from haihai_tui.sync.tables.lines import LineChange
@@ -43,7 +46,9 @@ from haihai_tui.sync.tables.snapshot import (
     BARRED,
     FLAG_AT,
     KEPT,
+    VALUES_AT,
     SnapshotHead,
+    write_first_snapshot,
     write_snapshot,
 )
 from haihai_tui.sync.tables.sorting import sort_fixed
@@ -110,8 +115,9 @@ class CustomersRun:
     def _upload(self, step: Step) -> None:
         step.rows = self._folder / f"rows.{step.name}"
         with step.rows.open("wb") as rows:
-            changes = _noted(filter(step.takes, self._changes()), rows)
-            receipts = self._services.haihai.submit(step.batch(changes), self._folder)
+            receipts = self._services.haihai.submit(
+                self._batch(step, rows), self._folder
+            )
             for receipt in receipts:
                 step.receipts.append(receipt)
                 self.written += receipt.rows
@@ -119,6 +125,17 @@ class CustomersRun:
                 step.through = _row(step.rows, receipt.first_row + receipt.rows - 1)
                 self._tell_accepted(step, receipt)
                 self._services.pacer.check()
+
+    def _batch(self, step: Step, rows: IO[bytes]) -> Batch:
+        """The step's rows; the Ids of those that were taken are noted in `rows`."""
+        plan = self._plan
+        if step.name == "register" and plan.only_newcomers:
+            decisions = self._decisions
+            left_out = {*decisions.held, *decisions.unknown}
+            new = read_new(plan.draft.changes.path, left_out)
+            columns = plan.draft.mapper.columns
+            return register(self._config.group, columns, _new_rows(new, rows))
+        return step.batch(_noted(filter(step.takes, self._changes()), rows))
 
     def _tell_accepted(self, step: Step, receipt: Receipt) -> None:
         done = receipt.first_row + receipt.rows
@@ -226,8 +243,22 @@ class CustomersRun:
             return False
         return all(step.done(change) for step in self._unfinished)
 
+    def _write_first_tables(
+        self, snapshot: Path, index: Path, head: SnapshotHead
+    ) -> None:
+        """Everything in them is new: nothing to merge, and no key to make anew."""
+        decisions = self._decisions
+        left_out = {*decisions.held, *decisions.unknown, *self._refused}
+        new = read_new(self._plan.draft.changes.path, left_out)
+        blocks = ([line for _, line in block] for block in new)
+        write_first_snapshot(snapshot, head, blocks)
+        first_index(self._plan.events, left_out, index)
+
     def _write_tables(self, snapshot: Path, index: Path, head: SnapshotHead) -> None:
         plan = self._plan
+        if plan.only_newcomers and not self._unfinished:
+            self._write_first_tables(snapshot, index, head)
+            return
         delta = self._folder / "index.delta"
         with delta.open("wb", buffering=1 << 18) as out:
             write_snapshot(
@@ -302,6 +333,16 @@ def _noted(changes: Iterator[Change], rows: IO[bytes]) -> Iterator[Change]:
     for change in changes:
         rows.write(change.record_id)
         yield change
+
+
+def _new_rows(
+    new: Iterator[list[tuple[bytes, bytes]]], rows: IO[bytes]
+) -> Iterator[str]:
+    for block in filter(None, new):
+        rows.write(b"".join([one for one, _ in block]))
+        # No line has a line feed in it: decoded together, taken apart again.
+        text = b"\n".join([line[VALUES_AT:] for _, line in block]).decode()
+        yield from text.split("\n")
 
 
 def _row(rows: Path, number: int) -> bytes:

@@ -138,7 +138,10 @@ def _judge(
         FixedTable(tables.members, STATE_WIDTH, KEY_BYTES) as members,
         FixedTable(tables.ledger, LEDGER_WIDTH, KEY_BYTES) as ledger,
     ):
-        for key, group in groupby(asked, key=_key):
+        # Where nobody is known anywhere, only claims to the same address can clash.
+        known = index.count or members.count or ledger.count
+        records = asked if known or not create else _repeated(asked)
+        for key, group in groupby(records, key=_key):
             arrivals, departures, updated = _sides(group, held)
             owners = _owners(index.find(key), departures)
             arriving = {one: kind for one, kind in arrivals if one not in held}
@@ -164,6 +167,29 @@ def _judge(
                 if state is None and not create and kind != ADDRESS:
                     decisions.unknown[one] = kind
     return decisions
+
+
+def _repeated(asked: FixedTable) -> Iterator[bytes]:
+    """The records whose key is not theirs alone."""
+    carry: list[bytes] = []
+    for block in asked.blocks():
+        records = carry + block
+        last = records[-1][:KEY_BYTES]
+        end = len(records) - 1
+        while end and records[end - 1][:KEY_BYTES] == last:
+            end -= 1
+        yield from _repeated_in(records[:end])
+        carry = records[end:]
+    yield from _repeated_in(carry)
+
+
+def _repeated_in(records: list[bytes]) -> Iterator[bytes]:
+    if len({record[:KEY_BYTES] for record in records}) == len(records):
+        return
+    for _, group in groupby(records, key=_key):
+        same = list(group)
+        if len(same) > 1:
+            yield from same
 
 
 def _key(record: bytes) -> bytes:

@@ -5,7 +5,7 @@ The same file is planned, shown, executed and turned into the next snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -76,6 +76,20 @@ class ChangeWriter:
 
     def close(self) -> None:
         self._out.close()
+
+
+def read_new(path: Path, left_out: Set[bytes]) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Blocks of Id and snapshot line of a spool that `write_new` alone has filled,
+    without the Ids of `left_out`."""
+    with path.open("rb", buffering=1 << 18) as stream:
+        while lines := stream.readlines(1 << 18):
+            # Kind, Id and two separators before the line; a separator and LF behind.
+            found = [
+                (line[1 : 1 + ID_WIDTH], line[3 + ID_WIDTH : -2]) for line in lines
+            ]
+            if left_out:
+                found = [pair for pair in found if pair[0] not in left_out]
+            yield found
 
 
 def read_changes(path: Path) -> Iterator[Change]:

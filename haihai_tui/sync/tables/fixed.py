@@ -107,9 +107,14 @@ class FixedTable:
             self._block = self.read(self._first, BLOCK_RECORDS)
 
     def __iter__(self) -> Iterator[bytes]:
+        for block in self.blocks():
+            yield from block
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """All records in order, some thousands at a time."""
         first = 0
         while block := self.read(first, 8192):
-            yield from block
+            yield block
             first += len(block)
 
 

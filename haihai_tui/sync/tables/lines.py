@@ -179,10 +179,27 @@ def write_lines(
                 weight -= weigh(change.old)
                 count -= 1
         copy(None)
-        end = {"count": count, "weight": weight, "bytes": out.tell()}
-        out.write(json.dumps(end).encode() + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
+        _end(out, count, weight)
+
+
+def write_new_lines(
+    target: Path, head: Mapping[str, object], blocks: Iterable[list[bytes]]
+) -> None:
+    """Write a table that had no forerunner, durably; each line weighs 1."""
+    count = 0
+    with target.open("wb") as out:
+        out.write(json.dumps(dict(head) | {"version": _VERSION}).encode() + b"\n")
+        for lines in filter(None, blocks):
+            out.write(b"\n".join(lines) + b"\n")
+            count += len(lines)
+        _end(out, count, count)
+
+
+def _end(out: IO[bytes], count: int, weight: int) -> None:
+    end = {"count": count, "weight": weight, "bytes": out.tell()}
+    out.write(json.dumps(end).encode() + b"\n")
+    out.flush()
+    os.fsync(out.fileno())
 
 
 def _copier(

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from haihai_tui.sync.tables.csvlines import csv_line, split_line
-from haihai_tui.sync.tables.lines import LineChange, LineTable, write_lines
+from haihai_tui.sync.tables.lines import (
+    LineChange,
+    LineTable,
+    write_lines,
+    write_new_lines,
+)
 from haihai_tui.sync.tables.records import HASH_WIDTH, ID_WIDTH
 
 ACTIVE = b"A"
@@ -97,13 +102,23 @@ def write_snapshot(
     expected: int,
 ) -> None:
     """`write_lines` for a snapshot."""
-    parts = {
+    write_lines(target, _parts(head), old, changes, expected, _is_active)
+
+
+def write_first_snapshot(
+    target: Path, head: SnapshotHead, blocks: Iterable[list[bytes]]
+) -> None:
+    """A snapshot that had no forerunner; all its lines are of people in the group."""
+    write_new_lines(target, _parts(head), blocks)
+
+
+def _parts(head: SnapshotHead) -> dict[str, object]:
+    return {
         "what": _WHAT,
         "columns": head.columns,
         "mapping": head.mapping,
         "audience": head.audience,
     }
-    write_lines(target, parts, old, changes, expected, _is_active)
 
 
 def _is_active(line: bytes) -> int:
