@@ -15,8 +15,9 @@ FLOWS = ("customers", "suppressions", "page-views")
 CUSTOMERS = 1000
 SEED = 1
 
-_RUN = ("plan", "full", "from_file", "confirm")
 _STATUS = ("alert", "test_alert")
+_RUN = ("plan", "full")
+_RUN_OR_RECONCILE = ("from_file", "confirm")
 _SERVED = ("customers", "seed", "salesforce_port", "haihai_port", "state")
 
 
@@ -34,6 +35,7 @@ class Arguments:
     lang: str | None
     plan: bool
     full: bool
+    fix: bool
     from_file: Path | None
     confirm: str | None
     write_profile: bool
@@ -53,6 +55,7 @@ class Arguments:
 _MODES = (
     "run_sync",
     "retry",
+    "reconcile",
     "authorize",
     "check",
     "support_bundle",
@@ -105,6 +108,11 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
     )
     modes.add_argument(
         "--retry", action="store_true", help="エラーの再実行 / try rejects again"
+    )
+    modes.add_argument(
+        "--reconcile",
+        action="store_true",
+        help="両サービスの突き合わせ / compare both sides",
     )
     modes.add_argument(
         "--authorize",
@@ -166,6 +174,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--demo", action="store_true", help="模擬環境で実行 / run on the sandboxes"
     )
     group.add_argument("--lang", choices=("ja", "en"))
+    group = parser.add_argument_group("--reconcile")
+    group.add_argument(
+        "--fix", action="store_true", help="不一致を反映 / write the differences"
+    )
     group = parser.add_argument_group("--run-sync")
     group.add_argument(
         "--plan", action="store_true", help="計画のみ / plan, write nothing"
@@ -282,6 +294,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         lang=found.lang,
         plan=found.plan,
         full=found.full,
+        fix=found.fix,
         from_file=found.from_file,
         confirm=found.confirm,
         write_profile=found.write_profile,
@@ -317,6 +330,9 @@ def _check(
             )
     _belongs(parser, found, _RUN, "--run-sync", mode == "run_sync")
     _belongs(parser, found, _STATUS, "--status", mode == "status")
+    runs = mode in ("run_sync", "reconcile")
+    _belongs(parser, found, _RUN_OR_RECONCILE, "--run-sync, --reconcile", runs)
+    _belongs(parser, found, ("fix",), "--reconcile", mode == "reconcile")
     served = mode == "sandbox" or found.demo
     _belongs(parser, found, _SERVED, "--sandbox, --demo", served)
     _belongs(parser, found, ("write_profile",), "--sandbox", mode == "sandbox")
@@ -325,11 +341,14 @@ def _check(
     exported = mode == "export_setup"
     _belongs(parser, found, ("as_in_manual",), "--export-setup", exported)
     _belongs(parser, found, ("contact_email",), "--export-setup", exported)
-    if found.from_file and flows not in (("suppressions",), ("page-views",)):
+    one_flow = flows in (("suppressions",), ("page-views",))
+    if found.from_file and not (one_flow or mode == "reconcile"):
         parser.error(
             "argument --from-file: belongs to "
-            "--run-sync suppressions, --run-sync page-views"
+            "--run-sync suppressions, --run-sync page-views, --reconcile"
         )
+    if found.confirm and mode == "reconcile" and not found.fix:
+        parser.error("argument --confirm: belongs to --reconcile --fix")
     if found.plan and found.confirm:
         parser.error("argument --confirm: not allowed with argument --plan")
 

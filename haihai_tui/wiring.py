@@ -28,7 +28,11 @@ from haihai_tui.services.alerts.watch import AlertWatch
 from haihai_tui.services.haihai.client import SERVICE as HAIHAI
 from haihai_tui.services.haihai.client import HaihaiClient
 from haihai_tui.services.haihai.connection import account_of
-from haihai_tui.services.haihai.fromfile import members_from_file, views_from_file
+from haihai_tui.services.haihai.fromfile import (
+    member_rows_from_file,
+    members_from_file,
+    views_from_file,
+)
 from haihai_tui.services.haihai.wire import Wire
 from haihai_tui.services.http import (
     Channel,
@@ -421,6 +425,7 @@ def _from_file(workplace: Workplace, options: Options) -> FromFile:
     wire = Wire.from_table(workplace.settings.haihai.wire)
     return FromFile(
         members=lambda: members_from_file(path, wire),
+        member_rows=lambda items: member_rows_from_file(path, wire, items),
         views=lambda: views_from_file(path, wire),
     )
 

@@ -23,6 +23,7 @@ from haihai_tui.locales import Catalogue, choose_language
 _MODULES = {
     "run_sync": "sync",
     "retry": "sync",
+    "reconcile": "reconcile",
     "authorize": "authorize",
     "check": "check",
     "support_bundle": "check",

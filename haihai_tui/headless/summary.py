@@ -23,6 +23,11 @@ _FLOWS: dict[str, Text] = {
     "page-views": text("顧客閲覧URL連携 (配配メール → Salesforce)"),
 }
 
+_TITLES: dict[str, Text] = {
+    "reconcile": text("突き合わせ (書き込みなし)"),
+    "fix": text("突き合わせと反映"),
+}
+
 _COLUMNS: tuple[tuple[str, Text], ...] = (
     ("read", text("読み取り")),
     ("unchanged", text("変更なし")),
@@ -33,6 +38,8 @@ _COLUMNS: tuple[tuple[str, Text], ...] = (
     ("held", text("確認待ち")),
     ("skipped", text("対象外")),
     ("rejected", text("エラー")),
+    ("differences", text("不一致")),
+    ("mended", text("反映済み")),
     ("unconfirmed", text("結果未確認")),
     ("written", text("書き込み")),
 )
@@ -43,7 +50,9 @@ _ALWAYS = frozenset(("read", "unchanged", "created", "updated", "rejected", "wri
 def show_summary(output: Output, summary: Mapping[str, Any], *, plan: bool) -> None:
     """A few lines that answer: did it work, what moved, what is left to do."""
     output.line()
-    title = text("計画 (書き込みなし)") if plan else text("実行結果")
+    title = _TITLES.get(summary["mode"]) or (
+        text("計画 (書き込みなし)") if plan else text("実行結果")
+    )
     output.line(
         text(
             "{title}: {status}   実行番号 {run_id}",
@@ -75,16 +84,24 @@ def _numbers(output: Output, numbers: Mapping[str, Any]) -> list[str]:
     ]
 
 
+_CONFIRM = {"fix": "--reconcile --fix", "full": "--run-sync --full"}
+"""How a halted run of a mode is asked for again; others by `--run-sync`."""
+
+
 def _next_steps(summary: Mapping[str, Any]) -> list[Text]:
     steps: list[Text] = []
     flows = summary["flows"].values()
     if summary["status"] == "halted":
+        again = _CONFIRM.get(summary["mode"], "--run-sync")
         steps.append(
             text(
-                "→ 計画を確認し、正しければ: haihai-tui --run-sync --confirm {run_id}",
+                "→ 計画を確認し、正しければ: haihai-tui {again} --confirm {run_id}",
+                again=again,
                 run_id=summary["run_id"],
             )
         )
+    if summary["mode"] == "reconcile" and any(flow["differences"] for flow in flows):
+        steps.append(text("→ 不一致を反映する: haihai-tui --reconcile --fix"))
     if any(flow["rejected"] for flow in flows):
         steps.append(
             text("→ エラーの内容: haihai-tui --status (修正後の実行で自動的に再送)")

@@ -41,7 +41,12 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
             from_file=arguments.from_file,
             confirm=arguments.confirm,
         )
-        result = _run(request, options, workplace, Narrator(output))
+        result = carry_out(request, options, workplace, Narrator(output))
+    return concluded(result, output, plan=arguments.plan)
+
+
+def concluded(result: RunResult, output: Output, *, plan: bool) -> ExitCode:
+    """Show how the run ended; its exit code."""
     if result.error is not None and not isinstance(result.error, Exception):
         raise result.error
     if not result.recorded and isinstance(result.error, ConnectorError):
@@ -52,7 +57,7 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
     if output.as_json:
         output.record(result.summary)
     elif result.recorded:
-        show_summary(output, result.summary, plan=arguments.plan)
+        show_summary(output, result.summary, plan=plan)
     return result.exit_code
 
 
@@ -77,14 +82,15 @@ def _mode(arguments: Arguments) -> str:
     return "plan" if arguments.plan else "full" if arguments.full else "sync"
 
 
-def _run(
+def carry_out(
     request: RunRequest, options: Options, workplace: Workplace, narrator: Narrator
 ) -> RunResult:
     """The run has its own thread, so that signals are handled at once."""
     stopper = Stopper()
     results: list[RunResult] = []
     failures: list[BaseException] = []
-    on_plan = narrator.plan_entry if options.plan else None
+    tells = options.plan or options.reconcile
+    on_plan = narrator.plan_entry if tells else None
     work = sync_work(workplace, request.flows, options, on_plan)
     conductor = workplace.conductor(stopper)
 
@@ -135,39 +141,43 @@ class Narrator:
     """Turns events into JSON lines or into narration."""
 
     def __init__(self, output: Output) -> None:
-        self._output = output
+        self.output = output
 
     def __call__(self, event: NewEvent) -> None:
         if event.kind == "run_done":
             return
-        if self._output.as_json:
-            self._output.record(_as_json(event))
+        if self.output.as_json:
+            self.output.record(_as_json(event))
         elif event.kind == "progress":
-            self._output.progress(event.text)
+            self.output.progress(event.text)
             return
         if event.kind != "progress" and event.level != "debug":
-            self._output.say(event.text, event.level)
+            self.output.say(event.text, event.level)
 
     def plan_entry(self, entry: PlanEntry) -> None:
-        if self._output.as_json:
-            self._output.record(
-                {
-                    "event": "change",
-                    "flow": entry.flow,
-                    "action": entry.action,
-                    "record": entry.record,
-                    "address": entry.address,
-                    "fields": [
-                        {"field": one.field, "old": one.old, "new": one.new}
-                        for one in entry.fields
-                    ],
-                }
-            )
+        if self.output.as_json:
+            self.output.record(self._entry_as_json(entry))
             return
-        self._output.line(_plan_line(entry))
+        self.output.line(self._entry_as_line(entry))
+
+    def _entry_as_json(self, entry: PlanEntry) -> Mapping[str, Any]:
+        return {
+            "event": "change",
+            "flow": entry.flow,
+            "action": entry.action,
+            "record": entry.record,
+            "address": entry.address,
+            "fields": [
+                {"field": one.field, "old": one.old, "new": one.new}
+                for one in entry.fields
+            ],
+        }
+
+    def _entry_as_line(self, entry: PlanEntry) -> str:
+        return plan_line(entry, entry.action)
 
     def stopping(self) -> None:
-        self._output.say(
+        self.output.say(
             text("中断します。実行中の一括処理が終わるまでお待ちください。"), "warning"
         )
 
@@ -183,12 +193,13 @@ def _as_json(event: NewEvent) -> Mapping[str, Any]:
     }
 
 
-def _plan_line(entry: PlanEntry) -> str:
+def plan_line(entry: PlanEntry, action: str) -> str:
+    """What is done (`action`) to whom, and which values change."""
     changes = ", ".join(
         f"{one.field}: {_value(one.old)} → {_value(one.new)}" for one in entry.fields
     )
     who = " ".join(part for part in (entry.record, entry.address) if part)
-    return f"{entry.flow}  {entry.action:<8}  {who}  {changes}".rstrip()
+    return f"{entry.flow}  {action:<8}  {who}  {changes}".rstrip()
 
 
 def _value(value: str | None) -> str:

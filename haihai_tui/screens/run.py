@@ -248,6 +248,8 @@ class RunScreen(LogKeys, ConsoleScreen):
             advice = progress.remedy or ""
         elif run.mode == "plan":
             advice = text("F8 で変更の内容を確かめられます。")
+        elif run.mode == "reconcile":
+            advice = text("F8 で不一致を確かめられます。")
         why: Text | str = progress.failure or ""
         self.say(joined(status_label(run.status), why, advice), level)
 

@@ -16,6 +16,7 @@ from haihai_tui.services.causes import cause_text
 from haihai_tui.services.settings import missing_keys
 from haihai_tui.services.settings_schema import FLOWS, Settings
 from haihai_tui.services.status import status
+from haihai_tui.services.wording import WRITELESS_MODES
 
 if TYPE_CHECKING:
     from haihai_tui.services.console import ConsoleContext
@@ -94,7 +95,7 @@ def overview(context: ConsoleContext) -> Overview:
         secret_names=context.secrets().names(),
         last_runs=_LOOKED_AT,
     )
-    runs = [run for run in found["last_runs"] if run["mode"] != "plan"]
+    runs = [run for run in found["last_runs"] if run["mode"] not in WRITELESS_MODES]
     enabled = settings.flows.enabled if settings else ()
     return Overview(
         connections=(

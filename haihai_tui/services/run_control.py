@@ -132,8 +132,12 @@ class RunControl:
                 text("{run_id} をそのまま入力してください。", run_id=run_id),
             )
         halted = self._halted(run_id)
-        full = halted.mode == "full"
-        self.start(halted.flows, Options(full=full, confirm=run_id), operator)
+        options = Options(
+            full=halted.mode == "full",
+            reconcile=halted.mode == "fix",
+            confirm=run_id,
+        )
+        self.start(halted.flows, options, operator)
 
     def retry(self, flows: tuple[str, ...], operator: Operator) -> None:
         """Run the flows concerned by rejects; all their rejects are tried again."""
@@ -197,4 +201,6 @@ class RunControl:
 
 
 def _mode(options: Options) -> str:
+    if options.reconcile:
+        return "reconcile" if options.plan else "fix"
     return "plan" if options.plan else "full" if options.full else "sync"

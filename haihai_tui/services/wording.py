@@ -44,7 +44,20 @@ MODE_LABELS: dict[str, Text] = {
     "plan": text("計画"),
     "retry": text("再実行"),
     "reconcile": text("突合"),
+    "fix": text("突合の反映"),
 }
+
+WRITELESS_MODES = frozenset(("plan", "reconcile"))
+"""Runs that only look: neither a success nor a failure of the sync."""
+
+DIFFERENCE_LABELS: dict[str, Text] = {
+    "missing": text("配配メールに未登録"),
+    "superfluous": text("配配メールに余分"),
+    "different": text("値の不一致"),
+    "stop_mismatch": text("配信状態の不一致"),
+    "broken_link": text("紐付けの不整合"),
+}
+"""What a comparison of both sides finds, in the words of a list."""
 
 
 def flow_label(flow: str) -> Text:

@@ -20,6 +20,7 @@ from haihai_tui.sync.address_index import rebuild_index
 from haihai_tui.sync.config import CustomersConfig
 from haihai_tui.sync.draft import FLOW, Draft
 from haihai_tui.sync.events import Event
+from haihai_tui.sync.findings import Findings
 from haihai_tui.sync.mapping import Mapper
 from haihai_tui.sync.ports import Extract, PageFile, SObject
 from haihai_tui.sync.reading import (
@@ -77,6 +78,7 @@ class CustomersPlan:
     forced: Path
     index: Path | None
     events: Path
+    findings: Findings | None = None
 
     @property
     def counts(self) -> drafting.Counts:
@@ -214,7 +216,7 @@ class CustomersPlanner:
         about = [review.candidates for review in state.open_reviews(FLOW)]
         about += [answer.candidates for answer in state.answers(FLOW)]
         asked = {one.encode() for candidates in about for one in candidates}
-        return self._write_ids("again", heapq.merge(_ids(forced), sorted(asked)))
+        return self._write_ids("again", heapq.merge(ids_of(forced), sorted(asked)))
 
     def _write_ids(self, name: str, ids: Iterable[bytes]) -> Path:
         path = self._folder / name
@@ -249,15 +251,16 @@ class CustomersPlanner:
         extract = self._read_all(old)
         pages = list(self._watched(extract, old.count if old else 0))
         total = sum(page.rows for page in pages)
+        forced, expelled = self._other_side(pages, old, forced)
         try:
-            self._merge(in_id_order(pages), old, forced, total)
+            self._merge(in_id_order(pages), old, forced, expelled, total)
         except OutOfOrder:
             self._draft.close()
             self._draft = self._new_draft()
             records = sorted_by_id(
                 records_of(pages), self._folder, "sorting", repeats=False
             )
-            self._merge(in_batches(records), old, forced, total)
+            self._merge(in_batches(records), old, forced, expelled, total)
         for page in pages:
             page.path.unlink(missing_ok=True)
         return literal(extract.as_of)
@@ -277,18 +280,27 @@ class CustomersPlanner:
         self._progress("report", len(ids))
         return NamedRecords(salesforce, self._query, ids, asked.as_of, self._folder)
 
+    def _other_side(
+        self, pages: list[PageFile], old: Snapshot | None, forced: Path
+    ) -> tuple[Path, Path | None]:
+        """Ids to send again, and Ids whose addresses have to leave the group although
+        we took them out before: a run does not ask the other side for either."""
+        return forced, None
+
     def _merge(
         self,
         batches: Iterable[list[bytes]],
         old: Snapshot | None,
         forced: Path,
+        expelled: Path | None,
         total: int,
     ) -> None:
         drafting.compare_all(
             self._counted(batches, total),
             old.lines() if old else iter(()),
-            _ids(forced),
+            ids_of(forced),
             self._recycled(old),
+            ids_of(expelled) if expelled else iter(()),
             self._draft,
             read_anew=old is not None and old.meaning.mapping != self._head.mapping,
         )
@@ -367,15 +379,15 @@ class CustomersPlanner:
             )
             pages += self._watched(moved, count)
         again = self._read_again(forced)
-        wanted = (one.decode() for one in _ids(again))
+        wanted = (one.decode() for one in ids_of(again))
         pages += extract_by_ids(
             self._services.salesforce, self._query, wanted, self._folder
         )
         records = sorted_by_id(records_of(pages), self._folder, "moved", repeats=True)
         asked = heapq.merge(
-            sorted(_scanned(scanned)), (one + UNSCANNED for one in _ids(again))
+            sorted(_scanned(scanned)), (one + UNSCANNED for one in ids_of(again))
         )
-        _compare_some(records, asked, set(_ids(forced)), old, self._draft)
+        _compare_some(records, asked, set(ids_of(forced)), old, self._draft)
         for page in pages:
             page.path.unlink(missing_ok=True)
 
@@ -436,7 +448,7 @@ def _fingerprint(config: CustomersConfig) -> str:
     return blake2b("\x00".join(parts).encode(), digest_size=8).hexdigest()
 
 
-def _ids(path: Path) -> Iterator[bytes]:
+def ids_of(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
         while one := stream.read(ID_WIDTH):
             yield one

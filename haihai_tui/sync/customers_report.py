@@ -59,7 +59,7 @@ def entries_of(plan: CustomersPlan, steps: CustomersSteps) -> Iterator[PlanEntry
             _action(plan, steps, change),
             change.record_id.decode(),
             new_address(change) if change.new else old_address(change),
-            _field_changes(change, columns),
+            field_changes(change, columns),
         )
 
 
@@ -76,7 +76,7 @@ def _action(plan: CustomersPlan, steps: CustomersSteps, change: Change) -> str:
     return _ACTIONS[change.kind]
 
 
-def _field_changes(change: Change, columns: tuple[str, ...]) -> tuple[FieldChange, ...]:
+def field_changes(change: Change, columns: tuple[str, ...]) -> tuple[FieldChange, ...]:
     if change.kind in (LEAVE, DELETE) or change.new is None:
         return ()
     new = split_line(change.new[VALUES_AT:].decode())

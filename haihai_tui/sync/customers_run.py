@@ -223,6 +223,9 @@ class CustomersRun:
 
     def _changed(self, complete: bool) -> bool:
         old, new = self._plan.old, self._plan.head
+        findings = self._plan.findings
+        if findings is not None and findings.relinked is not None:
+            return True
         if old is not None and self._services.table(INDEX, EVENT_WIDTH) is None:
             return True
         if not complete and old is not None and old.meaning.mapping != new.mapping:

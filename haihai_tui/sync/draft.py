@@ -220,9 +220,10 @@ class Draft:
             return
         self.record(record_id, record, line, forced=forced)
 
-    def departed(self, line: bytes, *, deleted: bool) -> None:
-        """A linked record that is no longer in the audience."""
-        if line[FLAG_AT : FLAG_AT + 1] != ACTIVE:
+    def departed(self, line: bytes, *, deleted: bool, expelled: bool = False) -> None:
+        """A linked record that is no longer in the audience; `expelled` one that left
+        before and whose address is a member of the group all the same."""
+        if line[FLAG_AT : FLAG_AT + 1] != ACTIVE and not expelled:
             return
         record_id = line[:ID_WIDTH]
         kind = DELETE if deleted else LEAVE
@@ -284,18 +285,24 @@ def compare_all(
     lines: Iterator[bytes],
     forced: Iterator[bytes],
     deleted: Iterator[bytes],
+    expelled: Iterator[bytes],
     draft: Draft,
     *,
     read_anew: bool,
 ) -> None:
     """Merge a complete read of the audience with the whole snapshot.
 
-    All four streams ascend by Id.  `read_anew` distrusts the hashes, because the
+    All five streams ascend by Id.  `read_anew` distrusts the hashes, because the
     records were read with other columns than before.
     """
     line = next(lines, None)
     force = next(forced, None)
-    gone = _Membership(deleted)
+    gone, out = _Membership(deleted), _Membership(expelled)
+
+    def depart(left: bytes) -> None:
+        one = left[:ID_WIDTH]
+        draft.departed(left, deleted=gone.has(one), expelled=out.has(one))
+
     counts = draft.counts
     flag = slice(FLAG_AT, FLAG_AT + 1)
     digest_of = slice(ID_WIDTH, FLAG_AT)
@@ -309,7 +316,7 @@ def compare_all(
         for record in batch:
             record_id = record[width]
             while line is not None and line[:ID_WIDTH] < record_id:
-                draft.departed(line, deleted=gone.has(line[:ID_WIDTH]))
+                depart(line)
                 line = next(lines, None)
             while force is not None and force < record_id:
                 force = next(forced, None)
@@ -328,7 +335,7 @@ def compare_all(
                     continue
             draft.record(record_id, record, known, forced=force == record_id)
     while line is not None:
-        draft.departed(line, deleted=gone.has(line[:ID_WIDTH]))
+        depart(line)
         line = next(lines, None)
 
 

@@ -6,6 +6,7 @@ interrupt) ends it; what concerns one flow lets the others go on.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
@@ -27,11 +28,13 @@ from haihai_tui.sync import guard
 from haihai_tui.sync.customers import SNAPSHOT, CustomersPlan, CustomersPlanner
 from haihai_tui.sync.customers_report import entries_of, outcome_of
 from haihai_tui.sync.customers_run import CustomersRun
-from haihai_tui.sync.events import Event
+from haihai_tui.sync.events import Event, Level
 from haihai_tui.sync.imports import settle_pending
 from haihai_tui.sync.outcome import FlowOutcome, RunOutcome
 from haihai_tui.sync.page_views import PageViews
 from haihai_tui.sync.ports import Member, View
+from haihai_tui.sync.reconcile import MemberReader, ReconcilePlanner
+from haihai_tui.sync.reconcile_report import differences_of
 from haihai_tui.sync.services import PlanEntry, Services
 from haihai_tui.sync.suppressions import Suppressions
 from haihai_tui.sync.tables.fixed import TableDamaged
@@ -40,6 +43,9 @@ from haihai_tui.sync.writeback import WriteBack
 from haihai_tui.sync.writeback_source import Source
 
 FLOWS = ("customers", "suppressions", "page-views")
+
+RECONCILED = ("customers", "suppressions")
+"""The flows whose two sides can be compared: what was viewed is only ever told once."""
 
 FLOW_NAMES: dict[str, Text] = {
     "customers": text("顧客連携"),
@@ -68,9 +74,13 @@ class Flow(Protocol):
 class CustomersFlow:
     """顧客連携 as the engine sees it."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, members: MemberReader | None = None) -> None:
         self._services = services
-        self._planner = CustomersPlanner(services)
+        self._planner = (
+            ReconcilePlanner(services, members)
+            if services.options.reconcile
+            else CustomersPlanner(services)
+        )
 
     @property
     def concerned(self) -> Path:
@@ -86,7 +96,8 @@ class CustomersFlow:
         return self._planner.weight(self._plan)
 
     def entries(self) -> Iterator[PlanEntry]:
-        return entries_of(self._plan, self._run.rules)
+        tell = entries_of if self._plan.findings is None else differences_of
+        return tell(self._plan, self._run.rules)
 
     def begin(self) -> None:
         self._run.begin()
@@ -109,6 +120,7 @@ class WriteBackFlow:
     """A write-back flow as the engine sees it."""
 
     def __init__(self, services: Services, source: Source) -> None:
+        self._reconciles = services.options.reconcile
         self._run = WriteBack(services, source)
         self._executed = False
 
@@ -123,7 +135,9 @@ class WriteBackFlow:
         return self._run.weight()
 
     def entries(self) -> Iterator[PlanEntry]:
-        return self._run.entries()
+        for entry in self._run.entries():
+            action = "stop_mismatch" if self._reconciles else entry.action
+            yield replace(entry, action=action)
 
     def begin(self) -> None:
         self._run.begin()
@@ -149,6 +163,7 @@ class FromFile:
     """Readers of exported lists, given where `--from-file` was."""
 
     members: Callable[[], Iterator[Member]] | None = None
+    member_rows: MemberReader | None = None
     views: Callable[[], Iterator[View]] | None = None
 
 
@@ -165,6 +180,7 @@ class Engine:
         self._objections: list[guard.Objection] = []
         self._calls: dict[str, dict[str, int]] = {}
         self._done: set[str] = set()
+        self._differences: dict[str, int] = {}
         self.outcome = RunOutcome()
 
     def run(self) -> RunOutcome:
@@ -210,14 +226,16 @@ class Engine:
         self._ready[name] = flow
         self._tell_planned(name, flow.outcome())
         why = None if self._services.options.plan else self._judge(flow)
-        self._tell_plan(flow, whole=self._services.options.plan or why is not None)
+        self._tell_plan(
+            name, flow, whole=self._services.options.plan or why is not None
+        )
         if why is not None:
             self._objections.append(self._objection(name, flow, why))
 
     def _make(self, name: str) -> Flow:
         services = self._services
         if name == "customers":
-            return CustomersFlow(services)
+            return CustomersFlow(services, self._from_file.member_rows)
         if name == "suppressions":
             read = self._from_file.members
             return WriteBackFlow(services, Suppressions(services, read and read()))
@@ -287,13 +305,34 @@ class Engine:
         self._done.add(name)
         self._tell_done(name, flow.outcome())
 
-    def _tell_plan(self, flow: Flow, *, whole: bool) -> None:
-        """Entry by entry; a run that goes on tells no more than its sample."""
+    def _tell_plan(self, name: str, flow: Flow, *, whole: bool) -> None:
+        """Entry by entry; a run that goes on tells no more than its sample, unless it
+        compares both sides."""
+        if self._services.options.reconcile:
+            self._tell_differences(name, flow)
+            return
         if self._services.on_plan is None:
             return
         most = None if whole else self._services.plan_sample
         for entry in islice(flow.entries(), most):
             self._services.on_plan(entry)
+
+    def _tell_differences(self, name: str, flow: Flow) -> None:
+        found: Counter[str] = Counter()
+        for entry in flow.entries():
+            found[entry.action] += 1
+            if self._services.on_plan is not None:
+                self._services.on_plan(entry)
+        self._differences[name] = found.total() - found["held"]
+        wording = text(
+            "突き合わせ: {flow}に {count} 件の不一致があります。",
+            flow=FLOW_NAMES[name],
+            count=self._differences[name],
+        )
+        level: Level = "warning" if self._differences[name] else "info"
+        self._services.listener(
+            Event("differences", name, wording, level, data=dict(found))
+        )
 
     def _sum_up(self) -> None:
         for name, flow in self._ready.items():
@@ -301,6 +340,8 @@ class Engine:
             if not self._services.options.plan:
                 outcome.rejected = self._services.state.count_rejects(name)
             outcome.done = name in self._done or self._services.options.plan
+            outcome.differences = self._differences.get(name, 0)
+            outcome.mended = outcome.differences if name in self._done else 0
             self.outcome.flows[name] = outcome
         for name, calls in self._calls.items():
             self.outcome.flows.setdefault(name, FlowOutcome()).api_calls = calls

@@ -33,6 +33,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BREAK = re.compile(r"\r\n|\r|\n")
 
 
+def one_line(value: str) -> str:
+    """A value with `LINE_BREAK` for each of its line breaks."""
+    return _BREAK.sub(LINE_BREAK, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why a record cannot be sent: field, masked value, cause and remedy."""

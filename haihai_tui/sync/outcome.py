@@ -27,6 +27,8 @@ class FlowOutcome:
     an open reject after the run; `held` those waiting for a person; `written` the
     rows that a service accepted; `unconfirmed` those accepted with no result yet.
     `done` says that the flow came through, whatever became of the others.
+    `differences` between both sides that a comparison found, `mended` those of them
+    that were written.
     """
 
     read: int = 0
@@ -41,6 +43,8 @@ class FlowOutcome:
     written: int = 0
     unconfirmed: int = 0
     set_aside: int = 0
+    differences: int = 0
+    mended: int = 0
     api_calls: dict[str, int] = field(
         default_factory=lambda: {"salesforce": 0, "haihai": 0}
     )
@@ -49,7 +53,8 @@ class FlowOutcome:
 
     @property
     def clean(self) -> bool:
-        return not (self.rejected or self.held or self.set_aside)
+        alike = self.differences == self.mended
+        return alike and not (self.rejected or self.held or self.set_aside)
 
 
 @dataclass(slots=True)

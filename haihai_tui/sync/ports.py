@@ -220,6 +220,9 @@ Member = tuple[str, DeliveryState, str, str, bool]
 """address, 配信状態, 配信停止日時 (RFC 3339 UTC or ""), 配信停止方法, in ステータス
 エラー."""
 
+MemberRow = tuple[Member, list[str]]
+"""A member and the values of the items that were asked for, "" where blank."""
+
 View = tuple[str, str, str, str, str]
 """address, URL, time (RFC 3339 UTC), kind (`click` or `visit`), user agent or ""."""
 
@@ -236,6 +239,13 @@ class Haihai(Protocol):
 
     def members(self, group: str, folder: Path) -> Iterator[Member]:
         """Members of a group; downloaded whole before the first is yielded."""
+
+    def member_rows(
+        self, group: str, items: Sequence[str], folder: Path
+    ) -> tuple[tuple[str, ...], Iterator[MemberRow]]:
+        """Members with their values: those of `items` that the service tells (maybe
+        none), and the rows with the values in that order; downloaded like `members`.
+        """
 
     def views(
         self, since: datetime | None, folder: Path

@@ -38,12 +38,14 @@ class Options:
 
     `confirm` is the id of the halted run whose plan may go through once.
     `from_file` gives `suppressions` or `page-views` an exported list.
+    `reconcile` compares both sides in full: the plan tells just the differences.
     """
 
     plan: bool = False
     full: bool = False
     from_file: Path | None = None
     confirm: str | None = None
+    reconcile: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from haihai_tui.sync.suppression_ledger import (
     standing_of,
 )
 from haihai_tui.sync.tables.fixed import FixedTable, patch_fixed
-from haihai_tui.sync.tables.sorting import sort_records
+from haihai_tui.sync.tables.sorting import sort_fixed, sort_records
 from haihai_tui.sync.writeback_source import NULL, Source, Target, Wanted, write_changed
 
 FLOW = "suppressions"
@@ -64,6 +64,8 @@ class Suppressions(Source):
         self._ledger: FixedTable | None = None
         self._had = 0
         self._superseded: Path | None = None
+        self._reconciles = services.options.reconcile
+        self._plain: FixedTable | None = None
 
     @property
     def sobjects(self) -> tuple[str, ...]:
@@ -122,6 +124,23 @@ class Suppressions(Source):
                 patch_fixed(known, new, new.count, self._next)
         self._ledger = FixedTable(self._next, LEDGER_WIDTH, KEY_BYTES)
 
+    def _all_members(self) -> Iterator[tuple[str, Member]]:
+        """The members; comparing both sides, those who may be mailed are noted: a
+        stop that Salesforce tells of them is one that is not."""
+        if not self._reconciles:
+            yield from self._members()
+            return
+        unsorted, plain = self.folder / "plain.unsorted", self.folder / "plain"
+        with unsorted.open("wb", buffering=1 << 18) as out:
+            for group, member in self._members():
+                folded = fold_address(member[0])
+                if member[1] == "allowed" and folded is not None:
+                    out.write(address_key(folded))
+                yield group, member
+        sort_fixed(unsorted, KEY_BYTES, plain)
+        unsorted.unlink()
+        self._plain = FixedTable(plain, KEY_BYTES, KEY_BYTES)
+
     def _current(self) -> Path | None:
         return self.services.table(LEDGER, LEDGER_WIDTH)
 
@@ -132,7 +151,7 @@ class Suppressions(Source):
         if self._config.rollup != "all" and known.count <= KNOWN_LIMIT:
             keys = {record[:KEY_BYTES] for record in known}
         errors_matter = bool(self._config.status_field)
-        for group, (address, state, at, _, in_error) in self._members():
+        for group, (address, state, at, _, in_error) in self._all_members():
             self.read += 1
             if self.read % 50_000 == 0:
                 self._tell_progress()
@@ -197,17 +216,21 @@ class Suppressions(Source):
     # ----------------------------------------------------------------- writing
 
     def rewind(self) -> None:
-        if self._ledger:
-            self._ledger.rewind()
+        for table in (self._ledger, self._plain):
+            if table:
+                table.rewind()
 
     def wanted(
         self, key: bytes, target: Target, current: Mapping[str, str]
     ) -> Wanted | None:
         assert self._ledger is not None
         found = self._ledger.find(key)
-        if not found:
+        if found:
+            standing = standing_of(found[0])
+        elif self._plain is not None and self._plain.find(key):
+            standing = Standing(b"a", False, "")
+        else:
             return None
-        standing = standing_of(found[0])
         fields = {field.name: field for field in target.fields}
         values: dict[str, str] = {}
         state = fields.get(self._config.state_field)
@@ -270,8 +293,9 @@ class Suppressions(Source):
             self._superseded.unlink(missing_ok=True)
 
     def close(self) -> None:
-        if self._ledger:
-            self._ledger.close()
+        for table in (self._ledger, self._plain):
+            if table:
+                table.close()
 
 
 def _whole(line: bytes) -> bytes:

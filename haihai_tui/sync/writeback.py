@@ -81,7 +81,8 @@ class WriteBack:
         plan = self._new_plan(targets)
         plan.cursors = cursors
         for table in plan.tables:
-            everyone = self._targets.must_read_all(table.target)
+            everyone = self._services.options.reconcile
+            everyone = everyone or self._targets.must_read_all(table.target)
             found = candidates.of(table.target, self._changed, everyone=everyone)
             self._fill(plan, table, found)
         plan.rejects.close()

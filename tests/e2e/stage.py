@@ -177,6 +177,29 @@ class Stage:
     def stop(self, address: str, group: str = "1") -> None:
         self.haihai_control(f"groups/{group}/stop", {"address": address})
 
+    def import_by_hand(self, kind: int, *lines: str, group: str = "1") -> None:
+        """What an operator of the service does with a CSV file; `lines` are records
+        below the item names of the first one.  Returns when it is worked off."""
+        haihai = self.world.ready["haihai"]
+        form = {
+            "aid": haihai["contract_id"].partition("-")[2],
+            "loginid": haihai["login_id"],
+            "import_type": str(kind),
+            "is_overwrite": "1" if kind == 0 else "0",
+            "gid": group,
+            "spid": "",
+            "report_option": "0",
+        }
+        content = "".join(f"{line}\r\n" for line in lines).encode("cp932")
+        answer = self.http.post(
+            f"{haihai['base_url']}/?ac=ScheduleCsvImport",
+            data=form,
+            files={"csvfile": ("x.csv", content)},
+            headers={"X-HM-apitoken": haihai["api_token"]},
+        )
+        assert "10200" in answer.text, answer.text
+        self.world.haihai.queue.drain(10)
+
     def view(self, address: str, url: str, at: str, kind: str = "click") -> None:
         self.haihai_control(
             "views", [{"address": address, "url": url, "at": at, "kind": kind}]

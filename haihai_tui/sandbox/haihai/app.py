@@ -46,7 +46,8 @@ def default_switches(wire: Wire) -> dict[str, object]:
     names above `CODE,STATUS,MESSAGE`; daily_calls and count_failed_calls: limits of
     each API; allowed_addresses: allow-list, empty for all; token_place: `header`,
     `form` or `both` (either will do); state_sync: 配信状態の同期設定; result_api,
-    members_api, views_api, groups_api: whether the retrieval is offered.
+    members_api, views_api, groups_api: whether the retrieval is offered;
+    members_tell_items: whether members come with the items that were asked for.
     """
     return {
         "import_delay_s": 0.05,
@@ -61,6 +62,7 @@ def default_switches(wire: Wire) -> dict[str, object]:
         "state_sync": False,
         "result_api": True,
         "members_api": True,
+        "members_tell_items": True,
         "views_api": True,
         "groups_api": True,
     }
@@ -181,7 +183,12 @@ class Service:
         return retrieve(form)
 
     def _members(self, form: Mapping[str, str]) -> Iterator[str]:
-        return retrieval.members(self.wire, self.account, self._audience(form))
+        audience = self._audience(form)
+        asked = form.get(self.wire.member_items_part, "")
+        if not asked or not self.control.switches["members_tell_items"]:
+            return retrieval.members(self.wire, self.account, audience)
+        items = [name for name in asked.split(",") if name in self.account.items]
+        return retrieval.members_with_items(self.wire, self.account, audience, items)
 
     def _audience(self, form: Mapping[str, str]) -> Audience:
         group = form.get(self.wire.group_part, "")

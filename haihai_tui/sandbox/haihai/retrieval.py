@@ -6,7 +6,7 @@ stream without a copy of the whole answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from haihai_tui.sandbox.haihai.account import ALLOWED, Account, Audience
@@ -46,6 +46,29 @@ def members(wire: Wire, account: Account, audience: Audience) -> Iterator[str]:
             else:
                 chunk.append(_member(wire, account, audience, key))
         yield "".join(chunk)
+
+
+def members_with_items(
+    wire: Wire, account: Account, audience: Audience, items: Sequence[str]
+) -> Iterator[str]:
+    """As `members`, with the values of these items of the account behind."""
+    header = next(members(wire, account, Audience("", "")))
+    yield _joined(header, items)
+    places = [1 + account.items.index(name) for name in items]
+    keys = list(audience.members)
+    for start in range(0, len(keys), _CHUNK_ROWS):
+        chunk: list[str] = []
+        for key in keys[start : start + _CHUNK_ROWS]:
+            row = _member(wire, account, audience, key)
+            if row:
+                packed = account.customers.get(key)
+                values = account.unpack(packed) if packed else account.blank()
+                chunk.append(_joined(row, [values[at] for at in places]))
+        yield "".join(chunk)
+
+
+def _joined(row: str, values: Sequence[str]) -> str:
+    return row.removesuffix("\r\n") + "," + quoted(values) if values else row
 
 
 def _member(wire: Wire, account: Account, audience: Audience, key: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from haihai_tui.errors import Text, text
 from haihai_tui.services.plans import changes_of
+from haihai_tui.services.wording import DIFFERENCE_LABELS
 from haihai_tui.sync.services import PlanEntry
 
 ACTIONS: dict[str, Text] = {
@@ -18,6 +19,7 @@ ACTIONS: dict[str, Text] = {
     "unlink": text("連携解除"),
     "held": text("確認待ち"),
     "skipped": text("対象外"),
+    **DIFFERENCE_LABELS,
 }
 TONES = {
     "create": "ok",
@@ -27,6 +29,9 @@ TONES = {
     "unlink": "warning",
     "held": "warning",
     "skipped": "quiet",
+    "superfluous": "warning",
+    "stop_mismatch": "error",
+    "broken_link": "warning",
 }
 
 

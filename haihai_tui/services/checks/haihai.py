@@ -32,6 +32,7 @@ from haihai_tui.services.haihai.wire import Wire
 from haihai_tui.services.store import audit
 from haihai_tui.services.store.budgets import Budgets
 from haihai_tui.services.store.runs import Runs
+from haihai_tui.services.wording import WRITELESS_MODES
 from haihai_tui.sync.ports import Group
 
 LOW_SHARE = 0.1
@@ -289,7 +290,7 @@ def _items(bench: Bench) -> Finding:
     fact = text("項目: {names}", names=names)
     since = _mapped_since(bench)
     for run in Runs(bench.database, bench.profile).recent(limit=_RUNS_LOOKED_AT):
-        if run.started_at < since or run.mode == "plan":
+        if run.started_at < since or run.mode in WRITELESS_MODES:
             continue
         if run.summary.get("cause") == "haihai_item_unknown":
             what = text(

@@ -24,6 +24,7 @@ from haihai_tui.services.checks.model import (
 from haihai_tui.services.lock import holder_of
 from haihai_tui.services.status import status
 from haihai_tui.services.store.times import moment_of
+from haihai_tui.services.wording import WRITELESS_MODES
 
 STORAGE = "token_not_stored"
 """The cause under which all that keeps us from storing is told."""
@@ -288,7 +289,7 @@ def _last_success(bench: Bench) -> Finding:
     found = status(
         bench.home, bench.profile, store_url=bench.settings.store.url, last_runs=20
     )
-    runs = [run for run in found["last_runs"] if run["mode"] != "plan"]
+    runs = [run for run in found["last_runs"] if run["mode"] not in WRITELESS_MODES]
     if not runs:
         return ok(text("まだ一度も実行していません。"))
     tried = frozenset(flow for run in runs for flow in run["flows"])

@@ -7,7 +7,7 @@ the file, is refused here whatever the caller meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
@@ -25,6 +25,7 @@ from haihai_tui.sync.ports import (
     ImportKind,
     ImportResult,
     Member,
+    MemberRow,
     Receipt,
     View,
 )
@@ -71,6 +72,12 @@ class HaihaiClient:
     def members(self, group: str, folder: Path) -> Iterator[Member]:
         """Members of a group; downloaded whole before the first is yielded."""
         return retrieval.members(self._connection, group, folder)
+
+    def member_rows(
+        self, group: str, items: Sequence[str], folder: Path
+    ) -> tuple[tuple[str, ...], Iterator[MemberRow]]:
+        """Members with their values, as far as the service tells them."""
+        return retrieval.member_rows(self._connection, group, items, folder)
 
     def views(
         self, since: datetime | None, folder: Path

@@ -21,8 +21,9 @@ from haihai_tui.services.haihai.csvtext import (
     opened,
     read_table,
 )
+from haihai_tui.services.haihai.retrieval import member_table
 from haihai_tui.services.haihai.wire import Wire
-from haihai_tui.sync.ports import Member, View
+from haihai_tui.sync.ports import Member, MemberRow, View
 
 
 def members_from_file(path: Path, wire: Wire) -> Iterator[Member]:
@@ -38,6 +39,19 @@ def members_from_file(path: Path, wire: Wire) -> Iterator[Member]:
         return read.members(records, where, wire, _failure(path))
 
     return read_table(_lines(path), begin)
+
+
+def member_rows_from_file(
+    path: Path, wire: Wire, items: Sequence[str]
+) -> tuple[tuple[str, ...], Iterator[MemberRow]]:
+    """As `members_from_file`, with the values of those `items` that are columns."""
+
+    def find(
+        records: Records, wanted: Sequence[str], optional: Sequence[str]
+    ) -> list[int]:
+        return _positions(path, records, wanted, optional)
+
+    return member_table(_lines(path), items, wire, find, _failure(path))
 
 
 def views_from_file(path: Path, wire: Wire) -> Iterator[View]:

@@ -6,7 +6,7 @@ broken answer is noticed while nothing has been written from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from io import StringIO
@@ -23,8 +23,15 @@ from haihai_tui.errors import (
 from haihai_tui.services.haihai import answers, csvtext
 from haihai_tui.services.haihai import rows as read
 from haihai_tui.services.haihai.connection import Connection, Download
-from haihai_tui.services.haihai.csvtext import CsvText, encoding_of, opened, read_table
-from haihai_tui.sync.ports import Group, Member, View
+from haihai_tui.services.haihai.csvtext import (
+    CsvText,
+    Records,
+    encoding_of,
+    opened,
+    read_table,
+)
+from haihai_tui.services.haihai.wire import Wire
+from haihai_tui.sync.ports import Group, Member, MemberRow, View
 
 
 def groups(connection: Connection) -> tuple[Group, ...] | None:
@@ -62,6 +69,54 @@ def members(connection: Connection, group: str, folder: Path) -> Iterator[Member
             records, positions(records, wanted, optional), wire, failure
         ),
     )
+
+
+def member_rows(
+    connection: Connection, group: str, items: Sequence[str], folder: Path
+) -> tuple[tuple[str, ...], Iterator[MemberRow]]:
+    """Members with the values of those `items` that the service tells."""
+    wire = connection.wire
+    table = _download(
+        connection,
+        wire.members_action,
+        {**connection.target(group), wire.member_items_part: ",".join(items)},
+        folder / f"values-{_safe(group)}.csv",
+    )
+    return member_table(_lines(table), items, wire, positions, failure)
+
+
+def member_table(
+    lines: CsvText,
+    items: Sequence[str],
+    wire: Wire,
+    find: Callable[[Records, Sequence[str], Sequence[str]], list[int]],
+    fail: read.Fail,
+) -> tuple[tuple[str, ...], Iterator[MemberRow]]:
+    """A table of members whose further columns may be items of theirs.
+
+    `find` gives positions as `positions` does; a missing column's is behind the last.
+    """
+    told: list[str] = []
+    wanted, optional = read.member_columns(wire)
+
+    def begin(records: Records) -> Iterator[MemberRow]:
+        header: list[str] = []
+
+        def remembered() -> Iterator[list[str]]:
+            for row in records:
+                header[:] = header or row
+                yield row
+
+        found = find(remembered(), wanted, (*optional, *items))
+        usual = len(wanted) + len(optional)
+        further = zip(items, found[usual:], strict=True)
+        here = [(name, at) for name, at in further if at < len(header)]
+        told.extend(name for name, _ in here)
+        places = [at for _, at in here]
+        return read.member_rows(records, found[:usual], places, wire, fail)
+
+    rows = read_table(lines, begin)
+    return tuple(told), rows
 
 
 def views(

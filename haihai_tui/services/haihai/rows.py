@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from haihai_tui.errors import ConnectorError, Text, text
 from haihai_tui.services.haihai.wire import Wire
-from haihai_tui.sync.ports import DeliveryState, Member, View
+from haihai_tui.sync.ports import DeliveryState, Member, MemberRow, View
 
 
 class Fail(Protocol):
@@ -103,6 +103,27 @@ def members(
             _look(row[state], states, wire.member_state_column, number, fail)
             _look(row[status], errors, wire.member_status_column, number, fail)
             raise fail(_bad_time(wire.member_stopped_at_column, at, number)) from None
+
+
+def member_rows(
+    rows: Iterator[list[str]],
+    positions: list[int],
+    items: list[int],
+    wire: Wire,
+    fail: Fail,
+) -> Iterator[MemberRow]:
+    """As `members`, each with the values at the positions `items`."""
+    latest: list[str] = []
+
+    def noted() -> Iterator[list[str]]:
+        nonlocal latest
+        for row in rows:
+            latest = row
+            yield row
+
+    for member in members(noted(), positions, wire, fail):
+        width = len(latest) - 1  # one more than the row had was put behind it
+        yield member, [latest[at] if at < width else "" for at in items]
 
 
 def views(

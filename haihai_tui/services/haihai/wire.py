@@ -208,6 +208,11 @@ class Wire:
     )
     member_method_column: str = _key("配信停止方法", "doc", text("配信停止方法の列名"))
     member_status_column: str = _key("ステータス", "doc", text("ステータスの列名"))
+    member_items_part: str = _key(
+        "items",
+        "guess",
+        text("顧客の取得で、一緒に欲しいデータベース項目を , 区切りで渡す項目名"),
+    )
     state_allowed: str = _key("配信可能", "doc", text("配信状態: 配信可能"))
     state_stopped: str = _key("配信停止", "doc", text("配信状態: 配信停止"))
     state_barred: str = _key("配信禁止", "doc", text("配信状態: 配信禁止"))
