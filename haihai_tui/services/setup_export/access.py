@@ -35,7 +35,7 @@ def permission_set(rights: Rights, *, sees_encrypted: bool) -> Component:
         ("objectPermissions", _object_right(name, edit))
         for name, edit in sorted(rights.objects.items())
     ]
-    names = ["ApiEnabled", *(["ViewEncryptedData"] if sees_encrypted else [])]
+    names = [*rights.users, *(["ViewEncryptedData"] if sees_encrypted else [])]
     users: list[tuple[str, Value]] = [
         ("userPermissions", [("enabled", True), ("name", name)]) for name in names
     ]

@@ -25,6 +25,8 @@ _WORDS = {
         "read": "参照",
         "edit": "参照と編集",
         "none": "なし",
+        "reports": "対象をレポートから取るため、「レポート実行」もオンです。レポートの"
+        "フォルダーは、連携用ユーザーに共有してください。",
         "all_users": "すべてのユーザーは自己承認可能",
         "approved": f"管理者が承認したユーザーは事前承認済み（{LABEL}）",
         "there": "既にある項目（作成しない）",
@@ -36,6 +38,8 @@ _WORDS = {
         "read": "read",
         "edit": "read and edit",
         "none": "none",
+        "reports": 'The audience is a report: "Run Reports" is on, and its folder must '
+        "be shared with the integration user. ",
         "all_users": "all users may self-authorize",
         "approved": f"admin approved users are pre-authorized ({LABEL})",
         "there": "exists already (not made)",
@@ -78,6 +82,7 @@ def _written(guide: Guide, language: str) -> str:
         refresh_secret=words["off" if guide.as_in_manual else "on"],
         permitted=words["all_users" if guide.as_in_manual else "approved"],
         encrypted=words["on" if guide.sees_encrypted else "off"],
+        users=words["reports"] if "RunReports" in guide.rights.users else "",
         contact=_contact(guide, language),
         objects=_rights(guide.rights.objects, words),
         fields=_rights(guide.rights.fields, words),

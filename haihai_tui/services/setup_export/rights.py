@@ -71,12 +71,13 @@ _FROM = re.compile(r"\bSELECT\s+(\w+)\s+FROM\s+(\w+)(?:\s+WHERE\b(.*))?", re.I |
 class Rights:
     """What the integration user needs; True stands for edit, False for read.
 
-    `objects` by name, `fields` by `Object.Field`, `by_hand` are paths that only a
-    person can follow.
+    `objects` by name, `fields` by `Object.Field`, `users` are user permissions,
+    `by_hand` are paths that only a person can follow.
     """
 
     objects: dict[str, bool] = field(default_factory=dict)
     fields: dict[str, bool] = field(default_factory=dict)
+    users: list[str] = field(default_factory=lambda: ["ApiEnabled"])
     by_hand: list[str] = field(default_factory=list)
 
     def see(self, sobject: str, *, edit: bool = False) -> None:
@@ -142,6 +143,8 @@ def _customers(rights: Rights, settings: Settings) -> None:
     for mapping in customers.fields:
         rights.use(customers.object, mapping.salesforce)
     _condition(rights, customers.object, customers.audience)
+    if customers.audience_report:
+        rights.users.append("RunReports")
 
 
 def _condition(rights: Rights, sobject: str, condition: str) -> None:

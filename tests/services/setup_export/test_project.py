@@ -210,6 +210,15 @@ def test_encrypted_data_is_seen_only_where_the_profile_says_so() -> None:
     assert names(encrypted) == ["ApiEnabled", "ViewEncryptedData"]
 
 
+def test_reports_are_run_only_where_the_audience_is_one() -> None:
+    settings = profile(customers=customers("Phone", audience_report="00O" + "0" * 12))
+    project = build(settings)
+    names = texts(parsed(project, PERMISSIONS), "userPermissions/name")
+    assert names == ["ApiEnabled", "RunReports"]
+    assert "Run Reports" in project.files[PurePosixPath("README.md")]
+    assert "Run Reports" not in build(RICH).files[PurePosixPath("README.md")]
+
+
 def test_the_rights_are_just_those_of_the_enabled_flows() -> None:
     settings = profile(
         flows={"enabled": ["customers"]},
