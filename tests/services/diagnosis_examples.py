@@ -141,6 +141,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "login_failed": (
         '{"error":"invalid_grant","error_description":"authentication failure"}',
+        '{"error":"invalid_grant","error_description":"activation secret invalid"}',
+        "LoginHistory: LOGIN_OAUTH_INVALID_DS, App_HaihaiConnect",
         "INVALID_LOGIN: Invalid username, password, security token; or user locked "
         "out.",
         "Please check your username and password. If you still can't log in, contact "

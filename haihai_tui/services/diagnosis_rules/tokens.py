@@ -112,6 +112,8 @@ TOKENS: tuple[Rule, ...] = (
         0.9,
         (
             "authentication failure",
+            "activation secret invalid",
+            "LOGIN_OAUTH_INVALID_DS",
             "LOGIN_ERROR_RATE_EXCEEDED",
             "Login rate exceeded",
             "LOGIN_DURING_RESTRICTED_TIME",

@@ -117,7 +117,13 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise Transient(text("Salesforce の応答が JSON ではありません。"))
+        raise Transient(
+            text("Salesforce の応答が JSON ではありません。"),
+            text(
+                "Salesforce URL と途中のプロキシを確認し、しばらく待って再度実施して"
+                "ください。"
+            ),
+        )
     return document
 
 

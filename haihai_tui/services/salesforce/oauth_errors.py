@@ -67,6 +67,12 @@ _TABLE: tuple[tuple[str, str, _Entry], ...] = (
         "authentication failure",
         (AuthorisationNeeded, "login_failed", _LOGIN),
     ),
+    ("invalid_grant", "login rate", (AuthorisationNeeded, "login_failed", _LOGIN)),
+    (
+        "invalid_grant",
+        "activation secret",
+        (AuthorisationNeeded, "login_failed", _LOGIN),
+    ),
     (
         "invalid_grant",
         "approved this consumer",
