@@ -578,7 +578,9 @@ ACTIONS: tuple[Action, ...] = (
         "admin.go",
         "f5",
         text("実行"),
-        text("利用者の追加、ログの再読み込み、プロファイルの切替を行います"),
+        text(
+            "利用者の追加、ログの再読み込み、プロファイルの切替、送信テストを行います"
+        ),
         "go",
         ("admin",),
     ),
@@ -606,6 +608,15 @@ ACTIONS: tuple[Action, ...] = (
         text("プロファイル"),
         text("プロファイルの一覧、切替、書き出し、取り込みです"),
         "profiles",
+        ("admin",),
+        shown=False,
+    ),
+    Action(
+        "admin.alerts",
+        "f7",
+        text("通知"),
+        text("いま続いている異常と、通知の送り先、送信テストです"),
+        "alerts",
         ("admin",),
         shown=False,
     ),

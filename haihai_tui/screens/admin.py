@@ -1,6 +1,6 @@
-"""管理: operators and their roles, the audit log, profiles.
+"""管理: operators and their roles, the audit log, profiles, alerts.
 
-Three views of one screen.  What a role may not do is refused by the service; the
+Four views of one screen.  What a role may not do is refused by the service; the
 screen only says so beforehand.
 """
 
@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.widgets import ContentSwitcher
 
 from haihai_tui.errors import Text, text
+from haihai_tui.screens.admin_views.alerts import AlertsView
 from haihai_tui.screens.admin_views.audit import AuditView
 from haihai_tui.screens.admin_views.base import AdminView, Done, Read, Rows
 from haihai_tui.screens.admin_views.operators import OperatorsView
@@ -21,6 +22,7 @@ VIEWS = (
     View("operators", "F3", text("利用者"), "admin.operators"),
     View("audit", "F4", text("監査ログ"), "admin.audit"),
     View("profiles", "F6", text("プロファイル"), "admin.profiles"),
+    View("alerts", "F7", text("通知"), "admin.alerts"),
 )
 
 
@@ -40,6 +42,7 @@ class AdminScreen(ConsoleScreen):
             yield OperatorsView()
             yield AuditView()
             yield ProfilesView()
+            yield AlertsView()
 
     def on_mount(self) -> None:
         self._show(self._view)
@@ -68,6 +71,9 @@ class AdminScreen(ConsoleScreen):
 
     def action_profiles(self) -> None:
         self._show("profiles")
+
+    def action_alerts(self) -> None:
+        self._show("alerts")
 
     def _show(self, name: str) -> None:
         self._view = name

@@ -6,12 +6,12 @@ the audit log by the services below.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from haihai_tui.errors import ConnectorError, SettingsError, text
+from haihai_tui.errors import ConnectorError, SettingsError, Text, text
 from haihai_tui.services.operators import Operators
 from haihai_tui.services.paths import Home, checked_profile_name
 from haihai_tui.services.profile_changes import ProfileChanges
@@ -20,9 +20,24 @@ from haihai_tui.services.secret_keys import KeySource
 from haihai_tui.services.secrets import SecretStore
 from haihai_tui.services.settings import list_profiles, load_profile
 from haihai_tui.services.settings_edit import Change, export_settings
+from haihai_tui.services.settings_unattended import WEBHOOK_URL
 from haihai_tui.services.store import audit
+from haihai_tui.services.store.alerts import AlertBook, Condition, Failure
 from haihai_tui.services.store.database import Database, open_database
 from haihai_tui.services.store.times import Clock, utc_now
+
+if TYPE_CHECKING:
+    from haihai_tui.services.alerts.watch import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFacts:
+    """What is watched, who is told (channel and place, never a secret), and the
+    channels that could not be used when last tried."""
+
+    conditions: tuple[Condition, ...]
+    channels: tuple[tuple[str, Text | str], ...]
+    failures: tuple[Failure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +120,42 @@ class Administration:
         self._require(Action.VIEW)
         return audit.first_broken(self._database)
 
+    # ------------------------------------------------------------------ alerts
+
+    def alerts(self, profile: str) -> AlertFacts:
+        """What stands for `profile`, and where alerts of it go."""
+        self._require(Action.VIEW)
+        settings = load_profile(self._home, profile).alerts
+        book = AlertBook(self._database, profile)
+        channels: list[tuple[str, Text | str]] = []
+        if settings.smtp_host and settings.mail_to:
+            channels.append(("mail", ", ".join(settings.mail_to)))
+        if WEBHOOK_URL in self._secrets(profile).names():
+            channels.append(("webhook", text("登録済みの URL")))
+        return AlertFacts(
+            tuple(book.conditions()), tuple(channels), tuple(book.failures())
+        )
+
+    def test_alerts(
+        self, profile: str, render: Callable[[Text], str]
+    ) -> list[Delivery]:
+        """Send a test by every channel; blocks while the servers answer."""
+        self._require(Action.RUN)
+        # Deferred: HTTP and mail clients, for whoever presses the button.
+        from haihai_tui.services.alerts.watch import AlertWatch
+
+        watch = AlertWatch(
+            load_profile(self._home, profile),
+            self._secrets(profile),
+            self._database,
+            self._home.data_folder(profile),
+            render,
+        )
+        return watch.test()
+
+    def _secrets(self, profile: str) -> SecretStore:
+        return SecretStore(self._home, profile, KeySource(self._home, self._environ))
+
     # ---------------------------------------------------------------- profiles
 
     def profiles(self) -> list[ProfileRow]:
@@ -140,7 +191,7 @@ class Administration:
                 text("ファイル {path} がありません。", path=str(full)),
                 text("このマシンの上にあるファイルのパスを入力してください。"),
             )
-        secrets = SecretStore(self._home, name, KeySource(self._home, self._environ))
+        secrets = self._secrets(name)
         database = self._database_of(name)
         try:
             changer = ProfileChanges(

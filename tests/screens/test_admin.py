@@ -19,7 +19,9 @@ from haihai_tui.services.roles import Role
 from haihai_tui.services.settings import list_profiles, load_profile, parse_profile
 from haihai_tui.services.settings_edit import save_settings
 from haihai_tui.services.store import audit
+from haihai_tui.services.store.alerts import AlertBook
 from haihai_tui.services.store.database import open_database
+from tests.receivers import mail_server
 from tests.screens.conftest import PASSWORD, Console, ConsolePilot, settle
 
 SIZES = ((80, 24), (60, 16))
@@ -324,3 +326,71 @@ def test_a_missing_file_is_told(console: Console) -> None:
 
     console.drive(body, operator=Role.ADMINISTRATOR)
     assert PASSWORD and list_profiles(console.home) == ()
+
+
+# ---------------------------------------------------------------------- alerts
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_alerts_show_what_stands_and_where_it_goes(
+    console: Console, size: tuple[int, int]
+) -> None:
+    table = {"alerts": {"mail_to": ["ops@example.jp"], "smtp_host": "smtp.example.jp"}}
+    save_settings(console.home, parse_profile("default", table, "default.toml"))
+    database = open_database(console.home)
+    book = AlertBook(database, "default", console.clock)
+    book.note({"customers": ("failed", {}), "overdue.customers": ("ok", {})})
+    due = book.due("mail")
+    book.failed("mail", due, "メールサーバーに接続できません。")
+    database.close()
+
+    async def body(pilot: ConsolePilot) -> None:
+        screen = await opened(pilot)
+        await pilot.press("f7")
+        await settle(pilot)
+        console.golden(pilot, "admin-alerts")
+        shown = screen.query_one("#alert-detail", Detail).plain
+        assert "ops@example.jp" in shown
+        assert "接続できません" in shown
+
+    console.drive(body, operator=Role.ADMINISTRATOR, size=size)
+
+
+def test_a_test_alert_is_sent_from_the_console_and_its_failure_told(
+    console: Console,
+) -> None:
+    with mail_server() as mailbox:
+        table = {
+            "alerts": {
+                "mail_to": ["ops@example.jp"],
+                "smtp_host": "127.0.0.1",
+                "smtp_port": mailbox.port,
+                "smtp_security": "none",
+            }
+        }
+        save_settings(console.home, parse_profile("default", table, "default.toml"))
+
+        async def body(pilot: ConsolePilot) -> None:
+            screen = await opened(pilot, "alerts")
+            await pilot.press("f5")
+            await settle(pilot)
+            assert said(screen) == "テストを送信しました。"
+            mailbox.answer = "451 later"
+            await pilot.press("f5")
+            await settle(pilot)
+            assert said(screen) == "テストを送信できない送り先があります。"
+            assert "451" in screen.query_one("#alert-detail", Detail).plain
+
+        console.drive(body, operator=Role.OPERATOR)
+    assert len(mailbox.mails) == 1
+
+
+def test_a_viewer_sends_no_test(console: Console) -> None:
+    save_settings(console.home, parse_profile("default", {}, "default.toml"))
+
+    async def body(pilot: ConsolePilot) -> None:
+        screen = await opened(pilot, "alerts")
+        assert screen.query_one("#test", Deed).disabled
+        assert screen.why_not("admin.go") is not None
+
+    console.drive(body, operator=Role.VIEWER)

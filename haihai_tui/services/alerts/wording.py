@@ -23,3 +23,10 @@ def state_label(state: str) -> Text:
 def flow_of(name: str) -> str:
     """The flow that the condition `name` is about."""
     return name.removeprefix("overdue.")
+
+
+def channel_label(channel: str) -> Text:
+    return _CHANNELS.get(channel) or text("{channel}", channel=channel)
+
+
+_CHANNELS: dict[str, Text] = {"mail": text("メール"), "webhook": text("Webhook")}
