@@ -104,7 +104,7 @@ class Workplace:
         if not self.database.is_sqlite:
             lease = Leases(self.database, self.profile)
         keep = self.settings.store.keep_runs
-        after = Aftercare(self.alerts)
+        after = Aftercare(self.home, self.alerts)
         return Conductor(self.home, self.database, keep, lease, stopper, after)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from haihai_tui.arguments import Arguments
-from haihai_tui.errors import ExitCode, Text, text
+from haihai_tui.errors import ExitCode, SettingsError, Text, text
 from haihai_tui.headless.output import Output
 from haihai_tui.services.alerts.wording import flow_of, state_label
 from haihai_tui.services.paths import Home
@@ -20,6 +20,7 @@ from haihai_tui.services.secrets import SecretStore
 from haihai_tui.services.settings import load_profile
 from haihai_tui.services.settings_schema import Settings
 from haihai_tui.services.status import status
+from haihai_tui.services.store.times import utc_now
 from haihai_tui.services.wording import (
     MODE_LABELS,
     flow_label,
@@ -52,11 +53,27 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
     found = status(
         home, profile, store_url=settings.store.url, secret_names=secrets.names()
     )
+    _write_metrics(output, settings, found)
     if output.as_json:
         output.record({"event": "status", **found})
     else:
         _show(output, settings, found)
     return code
+
+
+def _write_metrics(
+    output: Output, settings: Settings, found: Mapping[str, Any]
+) -> None:
+    """The status is told whether or not its file can be written."""
+    if not settings.metrics.file:
+        return
+    # Deferred: few profiles ask for the file.
+    from haihai_tui.services.metrics import write_metrics
+
+    try:
+        write_metrics(settings, found, utc_now())
+    except SettingsError as error:
+        output.say(error.what, "warning")
 
 
 def _show(output: Output, settings: Settings, found: Mapping[str, Any]) -> None:
@@ -126,7 +143,7 @@ def _flows(
             "{flow}: 最終成功 {at}  読み取り位置 {cursor}",
             flow=flow_label(flow),
             at=local_date_time(found["last_success"].get(flow)),
-            cursor=local_date_time(_cursor(flow, found["cursors"])),
+            cursor=local_date_time(found["read_until"].get(flow)),
         )
         yield "  ".join([output.render(last), *counts])
 
@@ -145,12 +162,6 @@ def _runs(output: Output, runs: list[Mapping[str, Any]]) -> Iterator[Text | str]
         for flow, numbers in run["flows"].items():
             if numbers:
                 yield f"    {_numbers(output, flow, numbers)}"
-
-
-def _cursor(flow: str, cursors: Mapping[str, str]) -> str | None:
-    """Where the flow reads on: the least far of the objects that it reads."""
-    found = [at for name, at in cursors.items() if name.partition(".")[0] == flow]
-    return min(found, default=None)
 
 
 def _numbers(output: Output, flow: str, numbers: Mapping[str, Any]) -> str:

@@ -11,17 +11,37 @@ from dataclasses import dataclass
 
 from haihai_tui.errors import ConnectorError, Text, text
 from haihai_tui.services.alerts.watch import AlertWatch, Delivery
+from haihai_tui.services.metrics import write_metrics
+from haihai_tui.services.paths import Home
 from haihai_tui.services.runs import RunResult
+from haihai_tui.services.status import status
 
 
 @dataclass(frozen=True, slots=True)
 class Aftercare:
     """Called by the conductor with every run that left a record."""
 
+    home: Home
     watch: AlertWatch
 
     def __call__(self, result: RunResult) -> list[Text]:
-        return [*self._safely(lambda: self._alert(result))]
+        return [
+            *self._safely(lambda: self._alert(result)),
+            *self._safely(self._measure),
+        ]
+
+    def _measure(self) -> Iterator[Text]:
+        settings, secrets = self.watch.settings, self.watch.secrets
+        if settings.metrics.file:
+            found = status(
+                self.home,
+                settings.profile,
+                store_url=settings.store.url,
+                secret_names=secrets.names(),
+                last_runs=1,
+            )
+            write_metrics(settings, found, self.watch.clock())
+        yield from ()
 
     def _alert(self, result: RunResult) -> Iterator[Text]:
         error = result.defect or result.error

@@ -8,6 +8,7 @@ asks for the status every minute.  Nothing is created, lifted or written.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from haihai_tui.services.atomic import require_private
 from haihai_tui.services.lock import holder_of
 from haihai_tui.services.paths import Home
 from haihai_tui.services.store.failures import newer, translate
+from haihai_tui.services.store.times import moment_of
 from haihai_tui.services.store.version import VERSION
 
 Rows = list[Mapping[str, Any]]
@@ -25,6 +27,7 @@ Ask = Callable[[str], Rows]
 
 _BUSY_S = 5.0
 _WITH_ALERTS = 2
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\Z")
 _FACTS = {
     "org_id": "salesforce.org_id",
     "org_name": "salesforce.org_name",
@@ -49,13 +52,14 @@ def status(
     """
     with _asking(home, profile, store_url) as ask:
         facts = {row["name"]: row["value"] for row in ask(_named("facts", "value"))}
+        cursors = {row["name"]: row["value"] for row in ask(_named("cursors", "value"))}
         return {
             "profile": profile,
             "connection": _connection(facts, secret_names),
             "running": _running(home, profile),
-            "cursors": {
-                row["name"]: row["value"] for row in ask(_named("cursors", "value"))
-            },
+            "cursors": cursors,
+            "read_until": _read_until(cursors),
+            "last_run": next(iter(_last_runs(ask, 1, _OVER)), None),
             "last_runs": _last_runs(ask, last_runs),
             "last_success": _last(ask, "'ok'"),
             "last_completed": _last(ask, "'ok', 'partial'"),
@@ -89,16 +93,18 @@ WHERE profile = :profile AND day = (
   WHERE profile = :profile AND service = b.service AND api = b.api
 ) ORDER BY service, api
 """
+_OVER = "AND mode <> 'plan' AND finished_at IS NOT NULL"
+"""Runs that are over and moved something, or tried to."""
 _RUNS = """
 SELECT run_id, mode, flows, status, exit_code, started_at, finished_at, confirmed_at
-FROM runs WHERE profile = :profile ORDER BY run_id DESC LIMIT {limit}
+FROM runs WHERE profile = :profile {which} ORDER BY run_id DESC LIMIT {limit}
 """
 _RUN_FLOWS = """
 SELECT run_id, flow, status, read, unchanged, created, updated, excluded, rejected,
   written, salesforce_calls, haihai_calls, cursor
 FROM run_flows WHERE profile = :profile AND run_id >= (
   SELECT min(run_id) FROM (
-    SELECT run_id FROM runs WHERE profile = :profile
+    SELECT run_id FROM runs WHERE profile = :profile {which}
     ORDER BY run_id DESC LIMIT {limit}
   ) AS newest
 )
@@ -178,9 +184,27 @@ def _running(home: Home, profile: str) -> dict[str, Any] | None:
     }
 
 
-def _last_runs(ask: Ask, limit: int) -> list[dict[str, Any]]:
+def _read_until(cursors: Mapping[str, str]) -> dict[str, str]:
+    """Where each flow reads on: the least far of the objects that it reads."""
+    found: dict[str, str] = {}
+    for name, at in cursors.items():
+        if not _MOMENT.match(at):
+            continue  # beside the times lies which fields they stand for
+        flow = name.partition(".")[0]
+        found[flow] = min(found.get(flow, at), at)
+    return found
+
+
+def _duration(run: Mapping[str, Any]) -> float | None:
+    if run["finished_at"] is None:
+        return None
+    passed = moment_of(run["finished_at"]) - moment_of(run["started_at"])
+    return passed.total_seconds()
+
+
+def _last_runs(ask: Ask, limit: int, which: str = "") -> list[dict[str, Any]]:
     numbers: dict[str, dict[str, Any]] = {}
-    for row in ask(_RUN_FLOWS.format(limit=limit)):
+    for row in ask(_RUN_FLOWS.format(limit=limit, which=which)):
         flow = dict(row)
         run = numbers.setdefault(flow.pop("run_id"), {})
         flow["api_calls"] = {
@@ -191,12 +215,13 @@ def _last_runs(ask: Ask, limit: int) -> list[dict[str, Any]]:
     return [
         {
             **row,
+            "duration_s": _duration(row),
             "flows": {
                 flow: numbers.get(row["run_id"], {}).get(flow)
                 for flow in json.loads(row["flows"])
             },
         }
-        for row in ask(_RUNS.format(limit=limit))
+        for row in ask(_RUNS.format(limit=limit, which=which))
     ]
 
 

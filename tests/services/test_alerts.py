@@ -86,7 +86,7 @@ class Bench:
         conductor = Conductor(
             self.home,
             self.database,
-            afterwards=Aftercare(self.watch),
+            afterwards=Aftercare(self.home, self.watch),
             clock=self.clock,
         )
         return conductor.run(RunRequest("default", flows, "cron", mode), body)
