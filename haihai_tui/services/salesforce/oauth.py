@@ -31,6 +31,7 @@ from haihai_tui.services.salesforce.oauth_answers import (
     json_object,
     not_stored,
     parse_answer,
+    reused,
     state_mismatch,
     token_error,
     tokens_of,
@@ -243,6 +244,10 @@ class OAuth:
             if not lost or current.rotates is False:
                 raise
             return self._after_lost_reply(store, current, error)
+        except AuthorisationNeeded as error:
+            if error.cause == "token_expired" and current.rotates:
+                raise reused() from error
+            raise
         fresh = tokens_of(answer, current)
         # From here on the old refresh token may be dead: stored before all else.
         store.write(fresh)

@@ -95,6 +95,25 @@ def expired() -> AuthorisationNeeded:
     )
 
 
+def reused() -> AuthorisationNeeded:
+    """A refresh token of an app that rotates them is no longer taken.
+
+    Whoever uses one twice loses the whole authorisation, so that is named.
+    """
+    return AuthorisationNeeded(
+        text(
+            "更新トークンが無効になりました。取り消しや期限のほか、控えから戻した古い"
+            "トークンや、複製したプロファイルを使うと、認可全体が取り消されます"
+            "（ローテーション）。"
+        ),
+        text(
+            "連携トークンを更新（再認可）し、このプロファイルを 1 か所だけで使って"
+            "ください。"
+        ),
+        cause="token_expired",
+    )
+
+
 def state_mismatch() -> AuthorisationNeeded:
     """An answer to another authorisation than the one under way."""
     return AuthorisationNeeded(
