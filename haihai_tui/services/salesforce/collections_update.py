@@ -25,6 +25,7 @@ from haihai_tui.sync.ports import Field, RowFailure, SObject
 
 BATCH_ROWS = 200
 ROUNDS = 4
+PAUSE_S = 4.0  # at most, before the first round of rows that met a lock
 NULL = "#N/A"
 
 _NUMBER = re.compile(r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$")
@@ -52,8 +53,8 @@ def update_rows(
     for number in range(2, ROUNDS + 1):
         if not locked:
             break
-        pause = 0.0 if stamina.is_testing() else random.uniform(1.0, 4.0) * number
-        session.channel.patience.sleep(pause)
+        pause = 0.0 if stamina.is_testing() else random.uniform(0.25, 1.0) * number
+        session.channel.patience.sleep(pause * PAUSE_S)
         more, locked = _round(
             session, encode, iter(locked), failures, last=number == ROUNDS
         )

@@ -35,6 +35,7 @@ from haihai_tui.sync.ports import RowFailure
 # 150 MB are allowed, counted in base64.
 MOST_BYTES = 100_000_000
 ROUNDS = 3
+PAUSE_S = 8.0  # at most, before rows that met a lock are tried again
 UPLOAD_DEADLINE_S = 1800.0
 _FIELDS = re.compile(r":([^:]*?) ?--$")
 
@@ -75,8 +76,8 @@ class Ingest:
             if not again.rows:
                 break
             table = again.path
-            pause = 0.0 if stamina.is_testing() else random.uniform(2.0, 8.0)
-            self._session.channel.patience.sleep(pause)
+            pause = 0.0 if stamina.is_testing() else random.uniform(0.25, 1.0)
+            self._session.channel.patience.sleep(pause * PAUSE_S)
         return written
 
     def _parts(self, table: Path, number: int) -> Iterator[Path]:
@@ -106,7 +107,8 @@ class Ingest:
         self._jobs.forget(job.id)
         _raise_if_settings(ended)
         refused = 0
-        if ended.failed or ended.state != "JobComplete":
+        unsure = ended.state != "JobComplete" and ended.processed > 0
+        if ended.failed or unsure:
             refused = self._take_failed(ended, again, failures, last=last)
         if ended.state != "JobComplete":
             self._take_unprocessed(ended, again, failures, last=last)

@@ -11,8 +11,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -43,10 +45,17 @@ class Nursery:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         *,
-        end_at: tuple[str, int] | None = None,
+        at: tuple[str, int] | None = None,
+        deed: str = "SIGKILL",
         watched: bool = True,
+        constants: Mapping[str, Any] | None = None,
+        clock_s: float = 0.0,
     ) -> int:
-        """Begin a run; its process id.  `watched`: with fault points."""
+        """Begin a run; its process id.
+
+        `watched`: with fault points, of which `at` meets the `deed` (see `points`).
+        `clock_s`: by how much this machine's clock is wrong.
+        """
         self.runs += 1
         for name in ("out", "err", "points"):
             (self._folder / name).write_bytes(b"")
@@ -55,9 +64,11 @@ class Nursery:
                 "arguments": list(arguments),
                 "environment": dict(environment),
                 "folder": str(self._folder),
-                "constants": self._constants,
-                "end_at": end_at,
+                "constants": {**self._constants, **(constants or {})},
+                "at": at,
+                "deed": deed,
                 "watched": watched,
+                "clock_s": clock_s,
             }
         )
         return int(self._hear()["pid"])
@@ -152,14 +163,31 @@ def _prepare(order: Mapping[str, Any], folder: Path) -> None:
             owner.__kwdefaults__.update(value)
         else:
             assert hasattr(owner, last), where
-            setattr(owner, last, value)
+            setattr(owner, last, tuple(value) if isinstance(value, list) else value)
+    if order["clock_s"]:
+        _shift_clock(order["clock_s"])
     if order["watched"]:
         # Deferred: only a watched child is wrapped.
         from tests.e2e.faults.points import Points, install
 
-        end_at = tuple(order["end_at"]) if order["end_at"] else None
-        points = Points(folder / "points", end_at)
+        at = tuple(order["at"]) if order["at"] else None
+        points = Points(folder / "points", at, order["deed"])
         install(points, Path(order["environment"]["HAIHAI_HOME"]))
+
+
+def _shift_clock(seconds: float) -> None:
+    """Let every module of the program believe in another time of day."""
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(seconds=seconds)
+
+    real = time.time
+    time.time = lambda: real() + seconds
+    for name, module in list(sys.modules.items()):
+        if name.startswith("haihai_tui.") and vars(module).get("datetime") is datetime:
+            setattr(module, "datetime", Shifted)  # noqa: B010
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ program that is not under test carries none of it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import functools
 import os
@@ -14,6 +15,7 @@ import re
 import select
 import shutil
 import signal
+import sqlite3
 import sys
 import threading
 from collections import Counter
@@ -33,16 +35,20 @@ _FILES = ("fsync", "replace", "rename", "unlink", "remove", "mkdir", "ftruncate"
 
 
 class Points:
-    """Notes each point that is met, or ends the process at one of them.
+    """Notes each point that is met, and commits a deed at one of them.
 
     A point is a name and how often it was met before; names tell what is about to
     happen (`before`), has happened (`after`), or was done by a service whose answer
-    nobody has read (`unread`).
+    nobody has read (`unread`).  A deed is the name of a signal, sent to this process,
+    or of an error number, raised from the call.
     """
 
-    def __init__(self, log: Path, end_at: tuple[str, int] | None) -> None:
+    def __init__(
+        self, log: Path, at: tuple[str, int] | None, deed: str = "SIGKILL"
+    ) -> None:
         self._log = log.open("ab", buffering=0)
-        self._end_at = end_at
+        self._at = at
+        self._deed = deed
         self._met: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -51,8 +57,19 @@ class Points:
             number = self._met[name]
             self._met[name] += 1
         self._log.write(f"{number}\t{name}\n".encode())
-        if self._end_at == (name, number):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self._at == (name, number):
+            self._commit_deed(name)
+
+    def _commit_deed(self, name: str) -> None:
+        if self._deed.startswith("SIG"):
+            os.kill(os.getpid(), signal.Signals[self._deed])
+        elif "commit" in name:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        else:
+            number: int = getattr(errno, self._deed)
+            raise OSError(number, os.strerror(number), "somewhere")
 
 
 def install(points: Points, home: Path) -> None:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ from tests.e2e.stage import Finished, Stage, staged
 
 QUICK: Mapping[str, Any] = {
     "haihai_tui.sync.imports:FIRST_WAIT": 0.01,
+    # Attempts, all in all, the first wait, the longest, jitter: see RetryPolicy.
+    "haihai_tui.services.http:RetryPolicy.__init__.__defaults__": [
+        5,
+        20.0,
+        0.01,
+        0.02,
+        0.01,
+    ],
 }
 _COMPARED = ("Contact", "Lead", "Account")
 _RANDOM = re.compile(r"\d{8}T\d{6}-[0-9a-f]+|(?<=\.)\w{8}$")
@@ -38,24 +47,20 @@ class Scene:
     stage: Stage
     nursery: Nursery
     kept: Path
+    options: tuple[str, ...] = ()
 
     # -------------------------------------------------------------------- runs
 
-    def run(self, *arguments: str, watched: bool = False) -> Finished:
-        self.start(*arguments, watched=watched)
+    def run(self, *arguments: str, **how: Any) -> Finished:
+        """A run to its end; `how` as for `Nursery.start`."""
+        self.start(*arguments, **how)
         return self.nursery.finished()
 
-    def start(
-        self,
-        *arguments: str,
-        end_at: tuple[str, int] | None = None,
-        watched: bool = False,
-    ) -> int:
+    def start(self, *arguments: str, **how: Any) -> int:
+        environment = {**self.stage.environment, **how.pop("environment", {})}
+        how = {"watched": "at" in how, **how}
         return self.nursery.start(
-            ("--run-sync", *arguments, "--json"),
-            self.stage.environment,
-            end_at=end_at,
-            watched=watched or end_at is not None,
+            ("--run-sync", *arguments, *self.options, "--json"), environment, **how
         )
 
     # ------------------------------------------------------------- the moment
@@ -65,19 +70,39 @@ class Scene:
         self.stage.world.haihai.queue.drain()
         shutil.rmtree(self.kept, ignore_errors=True)
         self.stage.world.salesforce.save(self.kept / "salesforce")
-        account = self.stage.world.haihai.account
+        account, world = self.stage.world.haihai.account, self.stage.world
+        self._tokens = copy.deepcopy(world.parts.tokens())
         self._account = copy.deepcopy(_contents(account))
+        self._controls = [
+            (one, one.switches.as_dict(), one.clock.now() - datetime.now(UTC))
+            for one in (world.parts.control, world.haihai.control)
+        ]
         shutil.copytree(self.stage.folder, self.kept / "home")
 
     def go_back(self) -> None:
         world = self.stage.world
+        self.mend()
         world.haihai.queue.drain()
+        world.parts.apps.restore(copy.deepcopy(self._tokens["apps"]))
+        world.parts.sessions.restore(copy.deepcopy(self._tokens["sessions"]))
         world.salesforce.load(self.kept / "salesforce")
         with world.haihai.account.lock:
             vars(world.haihai.account).update(copy.deepcopy(self._account))
             world.haihai.calls.load({"day": "", "used": {}})
         shutil.rmtree(self.stage.folder)
         shutil.copytree(self.kept / "home", self.stage.folder)
+
+    def mend(self) -> None:
+        """No fault is left, every switch is as at the moment that was kept."""
+        world = self.stage.world
+        world.parts.control.faults.add(())
+        world.haihai.control.faults.add(())
+        world.salesforce.row_faults.put([])
+        self.stage.salesforce_control("bulk_damage", [])
+        for control, switches, offset in self._controls:
+            control.switches.update(switches)
+            now = control.clock.now() - datetime.now(UTC)
+            control.clock.advance((offset - now).total_seconds())
 
     # --------------------------------------------------------------- comparison
 
@@ -101,7 +126,7 @@ class Scene:
             for slot in table.slots(include_deleted=True):
                 values = {name: table.value(slot, name) for name in names}
                 if values.get("Email") in silenced:
-                    values["HaihaiStateAt__c"] = bool(values["HaihaiStateAt__c"])
+                    values["HaihaiStateAt__c"] = bool(values.get("HaihaiStateAt__c"))
                 found[table.ids[slot]] = (slot in table.deleted, values)
         return found
 
@@ -159,6 +184,36 @@ def scene(
             yield Scene(stage, nursery, folder / "kept")
         finally:
             nursery.close()
+
+
+def by_bulk(made: Scene) -> None:
+    """Bulk jobs for what is usually too little for them."""
+    stage, made.options = made.stage, ("--full",)
+    stage.set("salesforce.bulk_threshold=1")
+    stage.salesforce_control("switches", {"query_page_rows": 200}, "PUT")
+
+
+BULK = {
+    "haihai_tui.services.salesforce.client:SalesforceClient.__init__.__kwdefaults__": {
+        "bulk_threshold": 1,
+        "collections_rows": 1,
+    }
+}
+
+
+@contextmanager
+def moment(folder: Path, name: str) -> Iterator[Scene]:
+    """A world just before the run that is going to be killed."""
+    customers = 220 if name == "bulk" else 30
+    with scene(folder, customers, BULK if name == "bulk" else {}) as made:
+        if name == "bulk":
+            by_bulk(made)
+        if name != "first":
+            first = made.run()
+            assert first.code == 0, first.err
+        evening(made.stage)
+        made.keep()
+        yield made
 
 
 # ------------------------------------------------------------------- an evening

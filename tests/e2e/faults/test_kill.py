@@ -12,49 +12,17 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults.scene import Records, Scene, difference, evening, scene
-from tests.e2e.stage import Stage
+from tests.e2e.faults.scene import Records, Scene, difference, moment
 
 pytestmark = pytest.mark.e2e
 
 ALL = os.environ.get("HAIHAI_FAULTS") == "all"
 KILLED = -int(signal.SIGKILL)
 Point = tuple[str, int]
-
-
-def by_bulk(stage: Stage) -> None:
-    """Bulk jobs for what is usually too little for them."""
-    stage.set("salesforce.bulk_threshold=1")
-    stage.salesforce_control("switches", {"query_page_rows": 200}, "PUT")
-
-
-BULK = {
-    "haihai_tui.services.salesforce.client:SalesforceClient.__init__.__kwdefaults__": {
-        "bulk_threshold": 1,
-        "collections_rows": 1,
-    }
-}
-
-
-@contextmanager
-def moment(folder: Path, name: str) -> Iterator[Scene]:
-    """A world just before the run that is going to be killed."""
-    customers = 220 if name == "bulk" else 30
-    with scene(folder, customers, BULK if name == "bulk" else {}) as made:
-        if name == "bulk":
-            by_bulk(made.stage)
-        if name != "first":
-            first = made.run()
-            assert first.code == 0, first.err
-        evening(made.stage)
-        made.keep()
-        yield made
 
 
 def undisturbed(made: Scene) -> tuple[list[Point], Records, tuple[int, Counter[str]]]:
@@ -89,7 +57,7 @@ def test_fault_01_killed_at_any_point_the_next_run_ends_the_same(
         wrong = {}
         for point in tried:
             made.go_back()
-            made.start(end_at=point)
+            made.start(at=point)
             killed = made.nursery.finished()
             if killed.code != KILLED:
                 # Told events are stored by time: such a commit need not come twice.
