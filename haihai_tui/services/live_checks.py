@@ -38,8 +38,7 @@ from haihai_tui.services.target_check import (
     Target,
     TargetCheck,
     check_target,
-    page_view_targets,
-    suppression_targets,
+    flow_targets,
 )
 from haihai_tui.sync.ports import Group, SObject
 
@@ -284,11 +283,12 @@ class LiveChecks:
     def write_back(self) -> Iterator[Found]:
         """The target fields of the flows that are enabled."""
         enabled = self._settings.flows.enabled
-        wanted: list[Target] = []
-        if "suppressions" in enabled:
-            wanted += suppression_targets(self._settings.suppressions)
-        if "page-views" in enabled:
-            wanted += page_view_targets(self._settings.page_views)
+        wanted = [
+            target
+            for flow in ("suppressions", "page-views")
+            if flow in enabled
+            for target in flow_targets(self._settings, flow)
+        ]
         self.seen.targets = []
         if not wanted:
             title = text("書き戻し")

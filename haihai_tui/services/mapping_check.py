@@ -1,7 +1,8 @@
 """The mapping table judged against what Salesforce describes.
 
 Type, length and picklist are looked at before a single record is read: what would
-reject or damage every record is found while the table is still on the screen.
+reject or damage every record is found while the table is still on the screen, and
+`--check` judges by the same rules.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def check_row(
             text("項目が見つからないか、連携ユーザーから参照できません"),
             code="missing_field",
         )
-    status, what, code = _judge(field, row, encoding, sees_encrypted)
+    status, what, code = judge_field(field, row, encoding, sees_encrypted)
     return RowCheck(
         row.salesforce,
         row.haihai,
@@ -133,9 +134,13 @@ def check_row(
     )
 
 
-def _judge(
-    field: Field, row: FieldMapping, encoding: str, sees_encrypted: bool
+def judge_field(
+    field: Field,
+    row: FieldMapping,
+    encoding: str = "cp932",
+    sees_encrypted: bool = True,
 ) -> tuple[Status, Text, str]:
+    """Whether the field can be sent: what to say, and a cause's code or ""."""
     if field.type in _COMPOUND:
         what = text("この型は送れません。個々の項目（例: 市区郡）を選んでください")
         return Status.FAIL, what, "field_type_mismatch"

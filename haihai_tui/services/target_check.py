@@ -1,8 +1,9 @@
 """The fields that are written back to, judged against what Salesforce describes.
 
 For each object and purpose: is the field there, may the user edit it, has it a type
-that takes the value, is it long enough.  What a missing field would have to be
-stands beside it, so that it can be created as it is expected.
+that takes the value, is it long enough.  The wizard and `--check` judge by the same
+rules, each in lines of its own.  What a missing field would have to be stands beside
+it, so that it can be created as it is expected.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from haihai_tui.services.checks.targets import (
     STATUS_WORDS,
     TEXTS,
 )
-from haihai_tui.services.settings_schema import PageViewSettings, SuppressionSettings
+from haihai_tui.services.settings_schema import (
+    PageViewSettings,
+    Settings,
+    SuppressionSettings,
+)
 from haihai_tui.sync.ports import Field, SObject
 
 
@@ -39,6 +44,10 @@ class Purpose:
     values: tuple[str, ...] = ()
     longest: int = 0
     section: str = "1.2.8"
+
+
+# `YYYY-MM-DD HH:MM:SS`, in a field that is a text.
+_MOMENT = 19
 
 
 def _metadata(kind: str, label: str, **more: object) -> dict[str, object]:
@@ -64,6 +73,7 @@ CHANGED_AT = Purpose(
     text("配信停止日時の項目"),
     MOMENTS,
     _metadata("DateTime", "配信停止日時"),
+    longest=_MOMENT,
 )
 STATUS = Purpose(
     "status",
@@ -85,6 +95,7 @@ VIEWED_AT = Purpose(
     text("最後に閲覧した日時の項目"),
     MOMENTS,
     _metadata("DateTime", "最後に閲覧した日時"),
+    longest=_MOMENT,
     section="1.2.9",
 )
 VIEW_COUNT = Purpose(
@@ -123,6 +134,13 @@ class TargetCheck:
     creatable: bool = False
 
 
+def flow_targets(settings: Settings, flow: str) -> tuple[Target, ...]:
+    """The fields that a write-back flow writes, object by object."""
+    if flow == "suppressions":
+        return tuple(suppression_targets(settings.suppressions))
+    return tuple(page_view_targets(settings.page_views))
+
+
 def suppression_targets(settings: SuppressionSettings) -> Iterator[Target]:
     wanted = (
         (settings.state_field, STATE),
@@ -137,6 +155,7 @@ def page_view_targets(settings: PageViewSettings) -> Iterator[Target]:
         (settings.url_field, VIEWED_URL),
         (settings.viewed_at_field, VIEWED_AT),
         (settings.count_field, VIEW_COUNT),
+        (settings.record_url_field, RECORD_URL),
     )
     yield from _targets(settings.objects, wanted)
 
@@ -164,23 +183,24 @@ def check_target(target: Target, described: SObject | None) -> TargetCheck:
             else text("項目がないか、参照できません")
         )
         return TargetCheck(target, Status.FAIL, what, "missing_field", creatable)
-    status, what, code = _judge(field, target.purpose)
+    if not field.updateable:
+        what = text("連携ユーザーに編集権限がありません")
+        return TargetCheck(target, Status.FAIL, what, "no_edit_permission")
+    status, what, code = judge_field(field, target.purpose)
     return TargetCheck(target, status, what, code)
 
 
-def _judge(field: Field, purpose: Purpose) -> tuple[Status, Text, str]:
-    if not field.updateable:
-        what = text("連携ユーザーに編集権限がありません")
-        return Status.FAIL, what, "no_edit_permission"
+def judge_field(field: Field, purpose: Purpose) -> tuple[Status, Text, str]:
+    """Whether type, values and length fit: what to say, and a cause's code or ""."""
     if field.type not in purpose.types:
         what = text("型 {type} には書き込めません", type=field.type)
         return Status.FAIL, what, "field_type_mismatch"
-    if field.type == "picklist" and field.restricted:
+    if field.restricted and field.picklist:
         missing = [value for value in purpose.values if value not in field.picklist]
         if missing:
             what = text("選択肢にありません: {values}", values="、".join(missing))
             return Status.FAIL, what, "field_type_mismatch"
-    if field.length and field.length < purpose.longest:
+    if 0 < field.length < purpose.longest:
         what = text(
             "{length} 文字では足りません（{longest} 文字必要）",
             length=field.length,
@@ -191,7 +211,7 @@ def _judge(field: Field, purpose: Purpose) -> tuple[Status, Text, str]:
         return Status.OK, text("停止と禁止を区別せず、チェックの有無で書きます"), ""
     if field.type == "date":
         return Status.WARN, text("日付だけが書かれ、時刻は失われます"), ""
-    if purpose is VIEWED_URL and field.length < LONGEST_URL:
+    if purpose is VIEWED_URL and 0 < field.length < LONGEST_URL:
         what = text("{length} 文字より長い URL があります", length=field.length)
         return Status.WARN, what, "field_too_short"
     return Status.OK, text("書き込めます"), ""

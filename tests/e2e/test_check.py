@@ -387,6 +387,12 @@ CASES: list[tuple[str, str, str, Break]] = [
         lambda it: it.switch(readonly_fields=["Contact.HaihaiLastViewedUrl__c"]),
     ),
     (
+        "types.customers",
+        "field_type_mismatch",
+        "an address as a whole",
+        lambda it: _map(it, "MailingAddress", "会社名"),
+    ),
+    (
         "types.suppressions",
         "field_type_mismatch",
         "a state that is a date",

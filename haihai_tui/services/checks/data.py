@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from haihai_tui.errors import ConnectorError, Text, text
+from haihai_tui.services import mapping_check, target_check
 from haihai_tui.services.audience import ReportMembers, conditions_of
 from haihai_tui.services.checks.bench import Bench
 from haihai_tui.services.checks.model import (
@@ -25,17 +26,10 @@ from haihai_tui.services.checks.model import (
     warn,
 )
 from haihai_tui.services.checks.org import permissions
-from haihai_tui.services.checks.targets import (
-    LONGEST_ITEM,
-    UNREADABLE,
-    Target,
-    address_field,
-    flow_objects,
-    objects,
-    targets,
-)
+from haihai_tui.services.checks.targets import address_field, flow_objects, objects
 from haihai_tui.services.salesforce.reports import Reports
 from haihai_tui.services.settings_schema import Settings
+from haihai_tui.services.target_check import Target, flow_targets
 from haihai_tui.services.wording import flow_label
 from haihai_tui.sync.ports import Field, SObject
 
@@ -260,23 +254,13 @@ def _customer_fields(bench: Bench) -> Finding:
 
 
 def _customer_types(bench: Bench) -> Finding:
-    customers = bench.settings.customers
-    problems = []
+    customers, problems = bench.settings.customers, list[Problem]()
     for mapping in customers.fields:
         field = resolve(bench, customers.object, mapping.salesforce)
         assert field is not None
-        name = f"{customers.object}.{mapping.salesforce}"
-        if field.type in UNREADABLE:
-            problems.append(_mismatch(name, field))
-        elif field.length > LONGEST_ITEM:
-            what = text(
-                "{field} は {n} 文字まで入りますが、配配メールの項目は {most} 文字まで"
-                "です。超えた値のレコードはエラーになります。",
-                field=name,
-                n=field.length,
-                most=LONGEST_ITEM,
-            )
-            problems.append(Problem("field_too_short", what, is_warning=True))
+        # Whether encrypted data is seen is a check of its own.
+        judged = mapping_check.judge_field(field, mapping)
+        problems += _problems(f"{customers.object}.{mapping.salesforce}", judged)
     return _judged(problems, text("すべての項目を配配メールに送れます。"), ())
 
 
@@ -354,7 +338,7 @@ def _audience(bench: Bench) -> Finding:
 
 def _written_fields(flow: str) -> Run:
     def run(bench: Bench) -> Finding:
-        wanted = targets(bench.settings, flow)
+        wanted = flow_targets(bench.settings, flow)
         if not wanted or (
             flow == "suppressions" and not bench.settings.suppressions.state_field
         ):
@@ -374,7 +358,7 @@ def _written_fields(flow: str) -> Run:
 
 
 def _present(bench: Bench, flow: str) -> Iterator[tuple[Target, Field]]:
-    for target in targets(bench.settings, flow):
+    for target in flow_targets(bench.settings, flow):
         field = resolve(bench, target.sobject, target.field)
         assert field is not None
         yield target, field
@@ -403,41 +387,22 @@ def _fitting(flow: str) -> Run:
         problems = [
             problem
             for target, field in _present(bench, flow)
-            for problem in _misfits(target, field)
+            for problem in _problems(
+                f"{target.sobject}.{target.field}",
+                target_check.judge_field(field, target.purpose),
+            )
         ]
         return _judged(problems, text("型、長さ、選択肢が合っています。"), ())
 
     return run
 
 
-def _misfits(target: Target, field: Field) -> Iterator[Problem]:
-    name = f"{target.sobject}.{target.field}"
-    if field.type not in target.types:
-        yield _mismatch(name, field)
-        return
-    lacking = [word for word in target.words if word not in field.picklist]
-    if field.restricted and field.picklist and lacking:
-        what = text(
-            "選択リスト {field} に値 {words} がありません。", field=name, words=lacking
-        )
-        yield Problem("field_type_mismatch", what)
-    if target.length and 0 < field.length < target.length:
-        # A shorter URL is cut or left out, as the profile says: no run fails of it.
-        is_url = not target.words and target.length > 19
-        what = text(
-            "{field} は {n} 文字までで、{wanted} 文字の値が収まりません。",
-            field=name,
-            n=field.length,
-            wanted=target.length,
-        )
-        yield Problem("field_too_short", what, is_warning=is_url)
-
-
-def _mismatch(name: str, field: Field) -> Problem:
-    what = text(
-        "{field} のデータ型 {type} には対応していません。", field=name, type=field.type
-    )
-    return Problem("field_type_mismatch", what)
+def _problems(name: str, judged: tuple[Status, Text, str]) -> Iterator[Problem]:
+    """What the rules of the wizard say of a field, where they say anything."""
+    status, what, code = judged
+    if status is not Status.OK:
+        told = text("{field}: {what}", field=name, what=what)
+        yield Problem(code, told, is_warning=status is Status.WARN)
 
 
 # ------------------------------------------------------------------ findings

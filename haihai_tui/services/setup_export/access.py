@@ -12,12 +12,7 @@ from haihai_tui.services.setup_export.metadata import (
     check_custom_field,
 )
 from haihai_tui.services.setup_export.rights import Rights
-from haihai_tui.services.target_check import (
-    RECORD_URL,
-    Target,
-    page_view_targets,
-    suppression_targets,
-)
+from haihai_tui.services.target_check import Target, flow_targets
 
 LABEL = "権限セット_配配メール"
 
@@ -68,17 +63,12 @@ def _object_right(name: str, edit: bool) -> list[tuple[str, Value]]:
 
 def write_back_targets(settings: Settings) -> tuple[Target, ...]:
     """Every field that an enabled flow writes, without repetition."""
-    found: list[Target] = []
-    if "suppressions" in settings.flows.enabled:
-        found += suppression_targets(settings.suppressions)
-    if "page-views" in settings.flows.enabled:
-        views = settings.page_views
-        found += page_view_targets(views)
-        if views.record_url_field:
-            found += (
-                Target(sobject, views.record_url_field, RECORD_URL)
-                for sobject in views.objects
-            )
+    found = [
+        target
+        for flow in ("suppressions", "page-views")
+        if flow in settings.flows.enabled
+        for target in flow_targets(settings, flow)
+    ]
     named = {(one.sobject, one.field): one for one in reversed(found)}
     return tuple(reversed(named.values()))
 

@@ -12,12 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from haihai_tui.services.checks.targets import (
-    address_field,
-    flow_objects,
-    targets,
-)
+from haihai_tui.services.checks.targets import address_field, flow_objects
 from haihai_tui.services.settings_schema import Settings
+from haihai_tui.services.target_check import flow_targets
 
 
 def _words(names: str) -> frozenset[str]:
@@ -131,7 +128,7 @@ def rights_of(settings: Settings) -> Rights:
         for sobject in flow_objects(settings, flow):
             rights.see(sobject, edit=True)
             rights.use(sobject, address_field(settings, sobject))
-        for target in targets(settings, flow):
+        for target in flow_targets(settings, flow):
             rights.use(target.sobject, target.field, edit=True)
     return rights
 

@@ -18,20 +18,15 @@ from haihai_tui.services.causes import CAUSES
 from haihai_tui.services.checks import haihai, machine, network, org
 from haihai_tui.services.checks.all import all_checks
 from haihai_tui.services.checks.bench import Bench, Outside
-from haihai_tui.services.checks.data import _misfits
 from haihai_tui.services.checks.model import Check, Finding, Status
 from haihai_tui.services.checks.relevant import checks_for, with_needs
-from haihai_tui.services.checks.targets import (
-    Target,
-    address_field,
-    objects,
-    targets,
-)
+from haihai_tui.services.checks.targets import address_field, objects
 from haihai_tui.services.paths import Home, home_at
 from haihai_tui.services.salesforce.tokens import Tokens
 from haihai_tui.services.settings import parse_profile
 from haihai_tui.services.settings_edit import save_settings
 from haihai_tui.services.store.runs import Runs
+from haihai_tui.services.target_check import STATE, flow_targets, judge_field
 from haihai_tui.sync.ports import Field
 
 NOW = datetime(2026, 2, 16, 1, 2, 3, tzinfo=UTC)
@@ -294,9 +289,9 @@ WORDS = ("配信可能", "配信停止", "配信禁止")
     ],
 )
 def test_a_state_needs_a_field_that_can_say_it(field: Field, code: str) -> None:
-    types = frozenset(("picklist", "boolean", "string"))
-    target = Target("Contact", "X__c", types, WORDS, 4)
-    assert [one.code for one in _misfits(target, field)] == ([code] if code else [])
+    status, _, found = judge_field(field, STATE)
+    assert found == code
+    assert (status is Status.FAIL) == bool(code)
 
 
 def test_only_enabled_flows_ask_for_objects_and_fields() -> None:
@@ -310,7 +305,7 @@ def test_only_enabled_flows_ask_for_objects_and_fields() -> None:
     assert objects(settings) == ("Person__c", "Contact")
     assert address_field(settings, "Person__c") == "Mail__c"
     assert address_field(settings, "Contact") == "Email"
-    names = [(one.sobject, one.field) for one in targets(settings, "page-views")]
+    names = [(one.sobject, one.field) for one in flow_targets(settings, "page-views")]
     assert names == [
         ("Person__c", "HaihaiLastViewedUrl__c"),
         ("Person__c", "HaihaiLastViewedAt__c"),
