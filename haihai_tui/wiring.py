@@ -282,7 +282,9 @@ def sync_config_of(settings: Settings) -> sync_config.SyncConfig:
             audience=customers.audience,
             address_field=customers.address_field,
             fields=tuple(
-                sync_config.FieldMapping(one.salesforce, one.haihai, one.blank)
+                sync_config.FieldMapping(
+                    one.salesforce, one.haihai, one.blank, one.type
+                )
                 for one in customers.fields
             ),
             group=settings.haihai.group_id or settings.haihai.plan_id,

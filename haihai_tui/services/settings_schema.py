@@ -120,6 +120,14 @@ class FieldMapping:
     blank: Literal["keep", "overwrite"] = _key(
         Choice(("keep", "overwrite")), "keep", text("空欄の扱い")
     )
+    type: str = _key(
+        Words(
+            r"[a-z]+",
+            text("Salesforce のデータ型（例: string、boolean）を指定してください。"),
+        ),
+        "",
+        text("Salesforce のデータ型"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

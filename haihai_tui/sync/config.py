@@ -11,11 +11,15 @@ Blank = Literal["keep", "overwrite"]
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
-    """One Salesforce field (also one level up, `Account.Name`) to one item."""
+    """One Salesforce field (also one level up, `Account.Name`) to one item.
+
+    `type` is the Salesforce type that it was mapped for; "": as first seen.
+    """
 
     salesforce: str
     haihai: str
     blank: Blank = "keep"
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

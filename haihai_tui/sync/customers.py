@@ -13,11 +13,12 @@ from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
 
-from haihai_tui.errors import NotOffered, SettingsError, text
+from haihai_tui.errors import NotOffered, text
 from haihai_tui.sync import draft as drafting
 from haihai_tui.sync import guard, matching
 from haihai_tui.sync.address_index import rebuild_index
 from haihai_tui.sync.config import CustomersConfig
+from haihai_tui.sync.customers_fields import check_customer_fields, tell_broken_fields
 from haihai_tui.sync.draft import FLOW, Draft
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.findings import Findings
@@ -78,6 +79,7 @@ class CustomersPlan:
     forced: Path
     index: Path | None
     events: Path
+    types: str
     findings: Findings | None = None
 
     @property
@@ -109,44 +111,26 @@ class CustomersPlanner:
         self._folder = services.scratch / FLOW
         self._folder.mkdir(parents=True, exist_ok=True)
         self.described: SObject = services.salesforce.describe(self._config.sobject)
-        self.mapper = Mapper(self._config, self.described, services.haihai.encoding)
+        self._checked = check_customer_fields(services, self.described)
+        self.mapper = Mapper(self._config, self._checked, services.haihai.encoding)
         self._query = AudienceQuery(
             self._config.sobject, self._config.audience, tuple(self.mapper.select)
         )
         self._head = SnapshotHead(
             self.mapper.columns, self.mapper.fingerprint, _fingerprint(self._config)
         )
-        self._tell_broken_fields()
+        tell_broken_fields(services, self.described, self._checked)
+        self._draft = self._new_draft()
 
-    def _tell_broken_fields(self) -> None:
-        for field in self.mapper.broken:
-            self._services.listener(
-                Event(
-                    "field_set_aside",
-                    FLOW,
-                    text(
-                        "項目「{field}」は Salesforce で参照できないため、今回は連携"
-                        "しません。名前の変更、または項目レベルセキュリティを確認して"
-                        "ください。",
-                        field=field.salesforce,
-                    ),
-                    "warning",
-                    {"field": field.salesforce, "cause": "missing_field"},
-                )
-            )
-        if not self.mapper.columns[1:] and self._config.fields:
-            raise SettingsError(
-                text("対応付けた項目がすべて Salesforce で参照できません。"),
-                text("連携ユーザーの権限と customers.fields を確認してください。"),
-                cause="missing_field",
-            )
+    def close(self) -> None:
+        """Let go of a draft that will not be carried out."""
+        self._draft.close()
 
     def plan(self) -> CustomersPlan:
         old = self._open_snapshot()
         forced = self._forced()
         if old is not None:
             old.project(self.mapper.columns)
-        self._draft = self._new_draft()
         full = self._must_read_all(old, forced)
         if full or old is None:
             cursor = self._compare_all(old, forced)
@@ -164,6 +148,7 @@ class CustomersPlanner:
             forced,
             self._index,
             self._events,
+            self._checked.memory,
         )
 
     def _new_draft(self) -> Draft:

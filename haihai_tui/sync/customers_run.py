@@ -16,7 +16,13 @@ from haihai_tui.errors import text
 from haihai_tui.sync.address_index import first_index, index_record
 from haihai_tui.sync.batches import register
 from haihai_tui.sync.config import CustomersConfig
-from haihai_tui.sync.customers import CURSOR, INDEX, SNAPSHOT, CustomersPlan
+from haihai_tui.sync.customers import (
+    CURSOR,
+    INDEX,
+    SNAPSHOT,
+    CustomersPlan,
+)
+from haihai_tui.sync.customers_fields import TYPES
 from haihai_tui.sync.customers_steps import END, STEP_NAMES, CustomersSteps, Step
 from haihai_tui.sync.draft import FLOW
 from haihai_tui.sync.events import Event
@@ -210,6 +216,7 @@ class CustomersRun:
                 transaction.set_snapshot(INDEX, index.name)
             if complete:
                 transaction.set_cursor(CURSOR, plan.cursor)
+                transaction.set_cursor(TYPES, plan.types)
                 transaction.resolve_rejects(FLOW, self._settled())
                 transaction.close_reviews(FLOW, self._answered_themselves())
                 transaction.put_reviews(services.run_id, self._reviews())

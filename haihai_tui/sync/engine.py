@@ -89,8 +89,23 @@ class CustomersFlow:
     def plan(self) -> None:
         if not self._services.options.plan:
             settle_pending(self._services, "customers")
-        self._plan: CustomersPlan = self._planner.plan()
+        self._plan: CustomersPlan = self._planned()
         self._run = CustomersRun(self._services, self._plan)
+
+    def _planned(self) -> CustomersPlan:
+        """A field that goes away while records are read is set aside like one that
+        was gone before: fields are looked at again, and the plan is made anew."""
+        while True:
+            try:
+                return self._planner.plan()
+            except SettingsError as error:
+                self._planner.close()
+                if error.cause not in ("missing_field", "field_type_mismatch"):
+                    raise
+                anew = CustomersPlanner(self._services)
+                if len(anew.mapper.columns) >= len(self._planner.mapper.columns):
+                    raise
+                self._planner = anew
 
     def weight(self) -> guard.Weight:
         return self._planner.weight(self._plan)

@@ -2,9 +2,10 @@
 
 Conversions, written down: a date stays as it is; a date-time becomes Japan time
 `YYYY-MM-DD HH:MM:SS`; a boolean becomes `1` or `0`; a multi-select picklist keeps
-its values, joined by `,`; a whole number loses its `.0`; all else is taken as it
-stands.  Line breaks are kept; other control characters, values above 900
-characters and characters that the import's encoding lacks reject the record.
+its values, joined by `,`; a number (currency and percent too) is written out without
+exponent and without a `.0` at its end; all else is taken as it stands.  Line breaks
+are kept; other control characters, values above 900 characters and characters that
+the import's encoding lacks reject the record.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 
 from haihai_tui.errors import Text, text
 from haihai_tui.sync.addresses import fold_address, mask_address
 from haihai_tui.sync.config import CustomersConfig, FieldMapping
+from haihai_tui.sync.field_check import CheckedFields, kind_of
 from haihai_tui.sync.plain_records import Plain, PlainRecords
-from haihai_tui.sync.ports import SObject
 from haihai_tui.sync.tables.csvlines import csv_line, split_line
 from haihai_tui.sync.tables.records import parse_record
 
@@ -57,26 +59,15 @@ class Row:
     values: str
 
 
-def field_reference(name: str, described: SObject) -> str | None:
-    """The field's type, `` for a parent's field, None where it cannot be seen."""
-    if "." in name:
-        parent = name.split(".", 1)[0].lower()
-        known = any(
-            field.relationship.lower() == parent for field in described.fields.values()
-        )
-        return "" if known else None
-    found = described.fields.get(name.lower())
-    return found.type if found else None
-
-
 class Mapper:
     """Maps raw records of one SELECT; `columns` are the items that are sent."""
 
     def __init__(
-        self, config: CustomersConfig, described: SObject, encoding: str
+        self, config: CustomersConfig, checked: CheckedFields, encoding: str
     ) -> None:
-        usable, broken = _split_usable(config, described)
-        self.broken = broken
+        usable = [field.mapping for field in checked.usable]
+        self.broken = checked.broken
+        self._kinds = [kind_of(field.type) for field in checked.usable]
         self.columns = (ADDRESS_ITEM, *(field.haihai for field in usable))
         self.select = _select(config, usable)
         self.keeps_blank = tuple(field.blank == "keep" for field in usable)
@@ -85,10 +76,7 @@ class Mapper:
         self._address_field = config.address_field
         self._fields = usable
         self._at = [self.select.index(field.salesforce) for field in usable]
-        self._convert = [
-            _conversion(field_reference(field.salesforce, described) or "")
-            for field in usable
-        ]
+        self._convert = [_CONVERSIONS.get(kind) for kind in self._kinds]
         self._plain = not any(self._convert)
         self._ordinary = self._fast_way()
 
@@ -105,6 +93,7 @@ class Mapper:
     def fingerprint(self) -> str:
         """Changes whenever records would have to be mapped anew."""
         parts = [*self.select, "→", *self.columns, *map(str, self.keeps_blank)]
+        parts += self._kinds
         return blake2b("\x00".join(parts).encode(), digest_size=8).hexdigest()
 
     def map_ordinary(self, records: list[bytes]) -> list[Plain] | None:
@@ -211,17 +200,6 @@ class Mapper:
         return remembered, new if remembered != new else remembered
 
 
-def _split_usable(
-    config: CustomersConfig, described: SObject
-) -> tuple[list[FieldMapping], list[FieldMapping]]:
-    usable: list[FieldMapping] = []
-    broken: list[FieldMapping] = []
-    for field in config.fields:
-        seen = field_reference(field.salesforce, described) is not None
-        (usable if seen else broken).append(field)
-    return usable, broken
-
-
 def _select(config: CustomersConfig, usable: list[FieldMapping]) -> list[str]:
     names = ["Id"]
     for name in (config.address_field, *(field.salesforce for field in usable)):
@@ -237,7 +215,12 @@ def _datetime_in_japan(value: str) -> str:
     return moment.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _whole_number(value: str) -> str:
+def _number(value: str) -> str:
+    if "e" in value.lower():
+        try:
+            value = format(Decimal(value), "f")
+        except InvalidOperation:
+            return value
     return value[:-2] if value.endswith(".0") else value
 
 
@@ -245,14 +228,9 @@ _CONVERSIONS: Mapping[str, Callable[[str], str]] = {
     "datetime": _datetime_in_japan,
     "boolean": lambda value: "1" if value == "true" else "0",
     "multipicklist": lambda value: value.replace(";", ","),
-    "double": _whole_number,
-    "currency": _whole_number,
-    "percent": _whole_number,
+    "number": _number,
 }
-
-
-def _conversion(kind: str) -> Callable[[str], str] | None:
-    return _CONVERSIONS.get(kind)
+"""By kind of type (`field_check.kind_of`)."""
 
 
 def _masked(value: str) -> str:

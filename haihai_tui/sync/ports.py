@@ -136,6 +136,10 @@ class Salesforce(Protocol):
         `#N/A` sets null.  Collections below the threshold, Bulk ingest above.
         """
 
+    def may_view_encrypted(self) -> bool:
+        """Whether the user reads encrypted fields in clear (else masked); true where
+        the org does not tell."""
+
     def report_ids(self, report: str, described: SObject) -> Sequence[str]:
         """The records of an object that a report shows: 18-character Ids, ascending.
 

@@ -6,6 +6,7 @@ import pytest
 
 from haihai_tui.sync.addresses import address_key, fold_address, mask_address
 from haihai_tui.sync.config import Blank, CustomersConfig, FieldMapping
+from haihai_tui.sync.field_check import check_fields
 from haihai_tui.sync.mapping import Mapper, Problem, Row
 from haihai_tui.sync.ports import Field, SObject
 from haihai_tui.sync.tables.csvlines import csv_line, split_line
@@ -23,7 +24,10 @@ def mapper(
 ) -> Mapper:
     fields = tuple(FieldMapping(name, f"項目{name}", blank) for name in names)
     config = CustomersConfig("Contact", "", "Email", fields, "1")
-    return Mapper(config, contact(**types), encoding)
+    account = SObject("Account", "Account", "001", {"name": Field("Name", "string")})
+    described, parents = contact(**types), {"account": [account]}
+    checked = check_fields(config, described, parents, {}, lambda: True)
+    return Mapper(config, checked, encoding)
 
 
 def record(*values: str) -> bytes:
@@ -48,6 +52,16 @@ def mapped(row: Row | Problem) -> list[str]:
         ("double", "12.0", "12"),
         ("currency", "12.5", "12.5"),
         ("double", "", ""),
+        ("double", "1.0E7", "10000000"),
+        ("double", "1.2345678912E8", "123456789.12"),
+        ("double", "-5.0E-4", "-0.00050"),
+        ("int", "12", "12"),
+        ("percent", "60.0", "60"),
+        ("currency", "1200.0", "1200"),
+        ("time", "10:30:00.000Z", "10:30:00.000Z"),
+        ("picklist", "東京;大阪", "東京;大阪"),
+        ("reference", "001000000000001AAA", "001000000000001AAA"),
+        ("phone", "03-0000-0000", "03-0000-0000"),
     ],
 )
 def test_conversions(kind: str, value: str, expected: str) -> None:
@@ -116,7 +130,10 @@ def test_the_blank_rule() -> None:
 
 def test_a_field_that_cannot_be_seen_is_set_aside() -> None:
     made = mapper("LastName", "Gone__c", "Account.Name", "Owner.Name")
-    assert [field.salesforce for field in made.broken] == ["Gone__c", "Owner.Name"]
+    assert [field.mapping.salesforce for field in made.broken] == [
+        "Gone__c",
+        "Owner.Name",
+    ]
     assert made.columns == ("メールアドレス", "項目LastName", "項目Account.Name")
     assert (
         made.fingerprint

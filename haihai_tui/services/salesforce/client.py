@@ -98,6 +98,20 @@ class SalesforceClient:
                 written = ingest.update(sobject, table, rows, failures)
         return UpdateOutcome(written, failures)
 
+    def may_view_encrypted(self) -> bool:
+        column = "PermissionsViewEncryptedData"
+        try:
+            found = self.rest.query(f"SELECT {column} FROM UserPermissionAccess")
+        except ConnectorError as error:
+            refusal = refusal_of(error)
+            if refusal is not None and refusal.code in (
+                "INVALID_FIELD",
+                "INVALID_TYPE",
+            ):
+                return True
+            raise
+        return all(row.get(column) is not False for row in found.records)
+
     def report_ids(self, report: str, described: SObject) -> Sequence[str]:
         return Reports(self.session).members(report, described).ids
 
