@@ -14,6 +14,7 @@ from haihai_tui.errors import ConnectorError
 from haihai_tui.services.draft_secrets import DraftSecrets
 from haihai_tui.services.haihai.client import HaihaiClient
 from haihai_tui.services.http import Channel, RetryPolicy, RetryRecord, new_client
+from haihai_tui.services.known_types import known_types
 from haihai_tui.services.runs import Stopper
 from haihai_tui.services.salesforce.authorise import Probe
 from haihai_tui.services.salesforce.client import SalesforceClient
@@ -60,6 +61,10 @@ class Doors:
         with ExitStack() as stack:
             pending = oauth_of(self.workplace, stack).start_authorisation()
             return probe_of(self.workplace, stack, self.stopper)(pending)
+
+    def known_types(self) -> Mapping[str, str]:
+        """What the mapped fields were when they were mapped."""
+        return known_types(self.workplace.database, self.workplace.profile)
 
 
 def drafted(

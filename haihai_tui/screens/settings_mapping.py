@@ -23,7 +23,7 @@ from haihai_tui.services.wizard_questions import BLANK_LABELS
 from haihai_tui.sync.ports import SObject
 
 Row = dict[str, str]
-"""`salesforce`, `haihai`, `blank`."""
+"""`salesforce`, `haihai`, `blank`, `type`."""
 
 _HEADS = (
     text("Salesforce 項目"),
@@ -237,7 +237,15 @@ class MappingRowScreen(ConsoleScreen):
         at = max(0, self.query_one("#blank", RadioSet).pressed_index)
         blank = tuple(BLANK_LABELS)[at]
         self.app.pop_screen()
-        self._then({"salesforce": salesforce, "haihai": haihai, "blank": blank})
+        row = {"salesforce": salesforce, "haihai": haihai, "blank": blank}
+        self._then({**row, "type": self._type_of(salesforce)})
+
+    def _type_of(self, name: str) -> str:
+        """The type that the field has now: whoever accepts the row means it so."""
+        if self._described is None:
+            return self._row.get("type", "") if name == self._row["salesforce"] else ""
+        found = self._described.fields.get(name.lower())
+        return found.type if found is not None else ""
 
 
 def field_choices(described: SObject, taken: Sequence[str] = ()) -> list[Choice]:

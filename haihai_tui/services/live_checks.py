@@ -74,6 +74,7 @@ class Doors(Protocol):
     def haihai(self) -> AbstractContextManager[HaihaiDoor]: ...
     def salesforce(self) -> AbstractContextManager[SalesforceDoor]: ...
     def refusal(self) -> ConnectorError | None: ...
+    def known_types(self) -> Mapping[str, str]: ...
 
 
 @dataclass(slots=True)
@@ -195,8 +196,9 @@ class LiveChecks:
             settings.address_field, described, parents
         )
         yield _judged("customers.address_field", _ADDRESS, status, what, code)
+        known = self._doors.known_types()
         self.seen.rows = tuple(
-            check_row(row, described, parents, sees_encrypted=visible)
+            check_row(row, described, parents, sees_encrypted=visible, known=known)
             for row in settings.fields
         )
         yield from self._mapping()

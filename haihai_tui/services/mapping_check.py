@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from haihai_tui.errors import Text, text
 from haihai_tui.services.checks.model import Status
 from haihai_tui.services.settings_schema import FieldMapping
+from haihai_tui.sync.field_check import COMPOUND, expected_kind, kind_of
 from haihai_tui.sync.mapping import LONGEST_VALUE
 from haihai_tui.sync.ports import Field, SObject
 
@@ -44,7 +46,6 @@ TYPE_LABELS: Mapping[str, Text] = {
     "complexvalue": text("複合"),
 }
 
-_COMPOUND = frozenset(("address", "location", "base64", "anyType", "complexvalue"))
 _NOTES: Mapping[str, Text] = {
     "datetime": text("日本時間の「年-月-日 時:分:秒」で送ります"),
     "boolean": text("1 か 0 で送ります"),
@@ -108,8 +109,12 @@ def check_row(
     *,
     encoding: str = "cp932",
     sees_encrypted: bool = True,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> RowCheck:
-    """Judge one row.  `encoding` is that of the import file."""
+    """Judge one row.
+
+    `encoding` is that of the import file; `known` are the kinds of `known_types`.
+    """
     field = find_field(row.salesforce, described, parents)
     if field is None:
         return RowCheck(
@@ -120,7 +125,7 @@ def check_row(
             text("項目が見つからないか、連携ユーザーから参照できません"),
             code="missing_field",
         )
-    status, what, code = judge_field(field, row, encoding, sees_encrypted)
+    status, what, code = judge_field(field, row, encoding, sees_encrypted, known)
     return RowCheck(
         row.salesforce,
         row.haihai,
@@ -139,10 +144,19 @@ def judge_field(
     row: FieldMapping,
     encoding: str = "cp932",
     sees_encrypted: bool = True,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Status, Text, str]:
     """Whether the field can be sent: what to say, and a cause's code or ""."""
-    if field.type in _COMPOUND:
+    if field.type in COMPOUND:
         what = text("この型は送れません。個々の項目（例: 市区郡）を選んでください")
+        return Status.FAIL, what, "field_type_mismatch"
+    expected = expected_kind(row.salesforce, row.haihai, row.type, known)
+    if expected and kind_of(field.type) != expected:
+        what = text(
+            "データ型が変わりました（以前: {before}）。変更どおりでよければ、行を"
+            "開いて確定します",
+            before=row.type or expected,
+        )
         return Status.FAIL, what, "field_type_mismatch"
     if row.salesforce.count(".") > 1:
         what = text("親の項目は 1 段だけ送れます（例: Account.Name）")
@@ -206,5 +220,5 @@ def unmapped(described: SObject, taken: Sequence[str]) -> tuple[Field, ...]:
     return tuple(
         field
         for key, field in sorted(described.fields.items())
-        if key not in used and field.type not in _COMPOUND
+        if key not in used and field.type not in COMPOUND
     )

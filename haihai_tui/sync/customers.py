@@ -111,15 +111,15 @@ class CustomersPlanner:
         self._folder = services.scratch / FLOW
         self._folder.mkdir(parents=True, exist_ok=True)
         self.described: SObject = services.salesforce.describe(self._config.sobject)
-        self._checked = check_customer_fields(services, self.described)
-        self.mapper = Mapper(self._config, self._checked, services.haihai.encoding)
+        self._fields_seen = check_customer_fields(services, self.described)
+        self.mapper = Mapper(self._config, self._fields_seen, services.haihai.encoding)
         self._query = AudienceQuery(
             self._config.sobject, self._config.audience, tuple(self.mapper.select)
         )
         self._head = SnapshotHead(
             self.mapper.columns, self.mapper.fingerprint, _fingerprint(self._config)
         )
-        tell_broken_fields(services, self.described, self._checked)
+        tell_broken_fields(services, self.described, self._fields_seen)
         self._draft = self._new_draft()
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ class CustomersPlanner:
             forced,
             self._index,
             self._events,
-            self._checked.memory,
+            self._fields_seen.memory,
         )
 
     def _new_draft(self) -> Draft:

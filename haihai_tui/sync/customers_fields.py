@@ -10,6 +10,7 @@ from haihai_tui.errors import SettingsError, text
 from haihai_tui.sync.draft import FLOW
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.field_check import (
+    TYPES,
     CheckedFields,
     check_fields,
     find,
@@ -18,9 +19,6 @@ from haihai_tui.sync.field_check import (
 )
 from haihai_tui.sync.ports import SObject
 from haihai_tui.sync.services import Services
-
-TYPES = "customers.types"
-"""Cursor: what each mapped field was when it was mapped (`field_check`)."""
 
 
 def check_customer_fields(services: Services, described: SObject) -> CheckedFields:

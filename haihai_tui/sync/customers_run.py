@@ -22,10 +22,10 @@ from haihai_tui.sync.customers import (
     SNAPSHOT,
     CustomersPlan,
 )
-from haihai_tui.sync.customers_fields import TYPES
 from haihai_tui.sync.customers_steps import END, STEP_NAMES, CustomersSteps, Step
 from haihai_tui.sync.draft import FLOW
 from haihai_tui.sync.events import Event
+from haihai_tui.sync.field_check import TYPES
 from haihai_tui.sync.imports import OnFailure, follow, refused_by_haihai
 from haihai_tui.sync.matching import EVENT_WIDTH
 from haihai_tui.sync.ports import (

@@ -16,6 +16,9 @@ from haihai_tui.errors import Text, text
 from haihai_tui.sync.config import CustomersConfig, FieldMapping
 from haihai_tui.sync.ports import Field, SObject
 
+TYPES = "customers.types"
+"""Cursor: what each mapped field was when it was mapped."""
+
 COMPOUND = frozenset(("address", "location", "base64", "anyType", "complexvalue"))
 """Types that no query for a flat table can carry."""
 
@@ -32,6 +35,17 @@ Parents = Mapping[str, Sequence[SObject]]
 def kind_of(type_name: str) -> str:
     """What the values of a type look like; a change within a kind does no harm."""
     return _KINDS.get(type_name, "text")
+
+
+def expected_kind(
+    salesforce: str, haihai: str, type_name: str, known: Mapping[str, str]
+) -> str:
+    """What a mapped field was meant to be: as set, or as first seen; "": not known."""
+    return kind_of(type_name) if type_name else known.get(_name(salesforce, haihai), "")
+
+
+def _name(salesforce: str, haihai: str) -> str:
+    return f"{salesforce} → {haihai}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +126,10 @@ def check_fields(
     kinds: dict[str, str] = {}
     for mapping in config.fields:
         field = find(mapping.salesforce, described, parents)
-        name = f"{mapping.salesforce} → {mapping.haihai}"
-        expected = kind_of(mapping.type) if mapping.type else known.get(name, "")
+        name = _name(mapping.salesforce, mapping.haihai)
+        expected = expected_kind(
+            mapping.salesforce, mapping.haihai, mapping.type, known
+        )
         problem = _problem(mapping, field, expected, sees_encrypted)
         if problem is not None:
             broken.append(problem)

@@ -127,6 +127,12 @@ def test_feature_13_a_change_of_type_can_be_taken_as_meant(synced: Stage) -> Non
     _, address = contact(synced)
     switch(synced, field_types={"Contact.Phone": "boolean"})
     assert synced.run("customers").code == 1
+    (checked,) = (
+        row
+        for row in synced.command("--check", "--json").events
+        if row["check"] == "types.customers"
+    )
+    assert (checked["status"], checked["code"]) == ("fail", "field_type_mismatch")
     synced.set(
         'customers.fields=[{salesforce="LastName", haihai="姓"},'
         '{salesforce="Phone", haihai="電話番号", type="boolean"}]'

@@ -275,6 +275,7 @@ def test_rows_of_the_mapping_are_added_edited_and_removed(
             "salesforce": "Department",
             "haihai": "部署",
             "blank": "overwrite",
+            "type": "string",
         }
         table.move_cursor(row=0)
         await press(pilot, "enter")
@@ -298,6 +299,7 @@ def test_rows_of_the_mapping_are_added_edited_and_removed(
         "salesforce": "Department",
         "haihai": "部署",
         "blank": "overwrite",
+        "type": "string",
     }
     assert len(rows) == 5
 

@@ -158,11 +158,12 @@ def test_a_foreign_url_is_refused(wizard: Wizard) -> None:
 def test_the_mapping_and_the_rollup_survive_the_way_through_the_file(
     wizard: Wizard, home: Home
 ) -> None:
-    rows = [{"salesforce": "LastName", "haihai": "姓", "blank": "overwrite"}]
+    row = {"salesforce": "LastName", "haihai": "姓", "blank": "overwrite"}
+    rows = [{**row, "type": "string"}]
     judged = wizard.judge(Step.CUSTOMERS, {"customers.fields": rows})
     wizard.save(Step.CUSTOMERS, judged)
     stored = load_profile(home, "default").customers.fields
-    assert stored == (FieldMapping("LastName", "姓", "overwrite"),)
+    assert stored == (FieldMapping("LastName", "姓", "overwrite", "string"),)
     assert wizard.answers(Step.CUSTOMERS)["customers.fields"] == rows
 
     entered = {"suppressions.rollup": "１、2", "suppressions.objects": "Contact"}

@@ -27,6 +27,7 @@ from haihai_tui.services.checks.model import (
 )
 from haihai_tui.services.checks.org import permissions
 from haihai_tui.services.checks.targets import address_field, flow_objects, objects
+from haihai_tui.services.known_types import known_types
 from haihai_tui.services.salesforce.reports import Reports
 from haihai_tui.services.settings_schema import Settings
 from haihai_tui.services.target_check import Target, flow_targets
@@ -255,11 +256,12 @@ def _customer_fields(bench: Bench) -> Finding:
 
 def _customer_types(bench: Bench) -> Finding:
     customers, problems = bench.settings.customers, list[Problem]()
+    known = known_types(bench.database, bench.profile)
     for mapping in customers.fields:
         field = resolve(bench, customers.object, mapping.salesforce)
         assert field is not None
         # Whether encrypted data is seen is a check of its own.
-        judged = mapping_check.judge_field(field, mapping)
+        judged = mapping_check.judge_field(field, mapping, known=known)
         problems += _problems(f"{customers.object}.{mapping.salesforce}", judged)
     return _judged(problems, text("すべての項目を配配メールに送れます。"), ())
 
