@@ -1,4 +1,4 @@
-"""`python -m bench.console`: the log pane, and what a live run sends to a terminal.
+"""The console: its first frame, the log pane, what a live run sends to a terminal.
 
 Lines a second are measured inside the process, from stored events to lines that can
 be scrolled to.  Bytes a second are counted at the other end of a real
@@ -8,7 +8,6 @@ another process writes to the state database; so is how far it is behind.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import fcntl
 import json
@@ -23,6 +22,7 @@ import tempfile
 import termios
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -115,7 +115,7 @@ class Terminal:
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         environment.pop("SSH_CONNECTION", None)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.console", "--child", str(home.config)],
+            [sys.executable, "-m", "bench.console", str(home.config)],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -204,42 +204,45 @@ def note_delay(
 # ------------------------------------------------------------------------- all
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench.console")
-    parser.add_argument("--child", metavar="HOME")
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    chosen = parser.parse_args()
-    if chosen.child:
-        child(chosen.child)
-        return
-    result: dict[str, object] = {
-        "date": date.today().isoformat(),
-        "pane": [],
-        "live": [],
-    }
+def pane(lines: int, rounds: int) -> list[dict[str, object]]:
+    """Lines a second into the pane, with and without a filter."""
+    rows: list[dict[str, object]] = []
     for filtered in (False, True):
         walls = [
-            asyncio.run(feed(chosen.lines, 2_000, filtered=filtered))
-            for _ in range(chosen.rounds)
+            asyncio.run(feed(lines, 2_000, filtered=filtered)) for _ in range(rounds)
         ]
-        rate = chosen.lines / statistics.median(walls)
+        rate = lines / statistics.median(walls)
         what = "with a filter" if filtered else "unfiltered"
-        print(f"log pane, {what:14} {rate:12,.0f} lines/s")
-        result["pane"] = [*_rows(result["pane"]), {"filter": filtered, "lines_s": rate}]
+        print(f"log pane, {what:14} {rate:12,.0f} lines/s", flush=True)
+        rows.append({"filter": filtered, "lines_s": rate})
+    return rows
+
+
+def measure_all(rounds: int, lines: int = 1_000_000, seconds: float = 10) -> None:
+    """All of the console's numbers, into `console.json`."""
+    # Deferred: the child that a terminal starts needs none of it.
+    from bench import first_frame, following
+    from bench.measure import line
+
+    frames = first_frame.measure(rounds)
+    for row in frames:
+        print(line(row), flush=True)
+    result: dict[str, object] = {
+        "date": date.today().isoformat(),
+        "first_frame": [asdict(row) for row in frames],
+        "pane": pane(lines, rounds),
+    }
+    seen = []
     for size in SIZES:
         for ssh in (True, False):
-            row = live(size, chosen.seconds, ssh=ssh)
-            print("live run", row)
-            result["live"] = [*_rows(result["live"]), row]
+            seen.append(live(size, seconds, ssh=ssh))
+            print("live run", seen[-1], flush=True)
+    result["live"] = seen
+    result["following"] = following.measure(rounds)
+    print("following", result["following"], flush=True)
     OUT.mkdir(exist_ok=True)
     (OUT / "console.json").write_text(json.dumps(result, indent=1), "utf-8")
 
 
-def _rows(found: object) -> list[object]:
-    return found if isinstance(found, list) else []
-
-
 if __name__ == "__main__":
-    main()
+    child(sys.argv[1])

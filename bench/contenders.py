@@ -61,7 +61,8 @@ DLT = Home(
     repository="https://github.com/dlt-hub/verified-sources.git",
     variable="BENCH_DLT_SOURCES",
 )
-POSTING = Home("posting", ("posting",), "posting")
+# Newer tree-sitter crashes it.
+POSTING = Home("posting", ("posting", "tree-sitter<0.26"), "posting")
 HARLEQUIN = Home("harlequin", ("harlequin",), "harlequin")
 HOMES = (SIMPLE, AIO, SINGER, MELTANO, DLT, POSTING, HARLEQUIN)
 

@@ -109,4 +109,5 @@ def line(row: Row) -> str:
     head = f"{row.who:28} {row.what:46}"
     if row.wall_s is None:
         return f"{head} {row.why_not.splitlines()[-1][:70] if row.why_not else '-'}"
-    return f"{head} {row.wall_s:8.2f} s {row.peak_mb:7.0f} MB"
+    peak = "" if row.peak_mb is None else f" {row.peak_mb:7.0f} MB"
+    return f"{head} {row.wall_s:8.2f} s{peak}"

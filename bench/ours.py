@@ -203,9 +203,9 @@ class Ours:
             and "/jobs/query" not in call["path"]
             and "/oauth2/" not in call["path"]
         ]
-        return len(changing) + sum(1 for call in haihai if call.get("kind"))
+        return len(changing) + sum(1 for call in haihai if "kind" in call)
 
     def _haihai_calls(self) -> dict[str, int]:
         calls = control(self._site.haihai["base_url"], "GET", "requests")
-        imports = sum(1 for call in calls if call.get("kind"))
+        imports = sum(1 for call in calls if "kind" in call)
         return {"all": len(calls), "imports": imports}
