@@ -60,8 +60,11 @@ addresses = st.one_of(
         ]
     ),
 )
-bodies = st.tuples(addresses, cells, cells, cells)
-tables = st.dictionaries(st.integers(1, 60), bodies, max_size=40)
+tidy = st.sampled_from(["", "山田", "髙橋", "03-0000-0000"])
+tables = st.one_of(
+    st.dictionaries(st.integers(1, 60), st.tuples(addresses, each, each, each))
+    for each in (cells, tidy)
+)
 ways = st.fixed_dictionaries(
     {
         "block": st.sampled_from([1, 7, 60, 400, 1 << 18]),
