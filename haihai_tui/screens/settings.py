@@ -6,6 +6,7 @@ left at any time: what was typed waits, and what was saved is the profile itself
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual import events
@@ -24,6 +25,7 @@ from haihai_tui.screens.settings_fields import StepFields
 from haihai_tui.screens.settings_forms import FoundList, StepLine
 from haihai_tui.screens.settings_mapping import MappingTable
 from haihai_tui.screens.settings_review import Review
+from haihai_tui.screens.widgets.panel import Panel
 from haihai_tui.services.checks.model import Status, status_label
 from haihai_tui.services.roles import Action
 from haihai_tui.services.wizard_questions import TITLES, Step
@@ -31,6 +33,7 @@ from haihai_tui.services.wizard_questions import TITLES, Step
 if TYPE_CHECKING:
     from haihai_tui.services.live_checks import Seen
     from haihai_tui.services.runs import Stopper
+    from haihai_tui.services.target_check import Target
     from haihai_tui.services.wizard import Judged
 
 _KEEP_S = 0.8
@@ -60,6 +63,7 @@ class SettingsScreen(WithLists):
         with VerticalScroll(id="page"):
             yield StepFields()
             yield FoundList()
+        yield Panel()
         yield Review()
 
     def on_mount(self) -> None:
@@ -378,7 +382,7 @@ class SettingsScreen(WithLists):
         elif event.button.id == "authorise":
             self._authorise()
         elif event.button.id == "make-fields":
-            self._make_fields()
+            self.call_later(self._ask_make_fields)
         elif event.button.id == "next-step":
             self.call_later(self.action_next)
         elif event.button.id == "plan":
@@ -391,26 +395,43 @@ class SettingsScreen(WithLists):
         self._authorising = True
         self.console.open("authorise", start=True)
 
-    def _make_fields(self) -> None:
+    async def _ask_make_fields(self) -> None:
         if reason := self.lacks(Action.CHANGE_SETTINGS):
             self.say(reason, "warning")
             return
-        targets = self._seen.targets if self._seen else []
-        missing = [one for one in targets if one.creatable]
-        judged = self.draft()
-        if not missing:
+        # Deferred: OAuth and the database, which the list of fields has loaded.
+        from haihai_tui.services.field_making import plan_of, plan_words
+
+        plan = plan_of(self._seen.targets if self._seen else [])
+        if not plan:
             self.say(
                 text("F5 の確認で、足りない項目が見つかったときに使えます。"), "warning"
             )
             return
+        self.query_one("#page").display = False
+        await self.query_one(Panel).ask(
+            text("Salesforce に作成する項目（{n} 件）", n=len(plan)),
+            lambda: self._make_fields(plan),
+            yes=text("作成する"),
+            words=plan_words(plan),
+        )
+
+    async def _make_fields(self, plan: Sequence[Target]) -> None:
+        judged = self.draft()
+        await self.query_one(Panel).action_close()
         self.say(text("項目を作成しています。"))
         stopper, wizard = self._begin(), self.wizard
         self.background(
             lambda: work.make_fields(
-                self.ctx, work.doors_of(self.ctx, wizard, judged, stopper), missing
+                self.ctx, work.doors_of(self.ctx, wizard, judged, stopper), plan
             ),
             "make",
         )
+
+    def on_panel_closed(self, event: Panel.Closed) -> None:
+        event.stop()
+        self.query_one("#page").display = self._step is not Step.REVIEW
+        self.fields.focus_first()
 
     def on_fields_made(self, message: told.FieldsMade) -> None:
         self._stopper = None

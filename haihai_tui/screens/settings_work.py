@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from haihai_tui.services.findings import Found
     from haihai_tui.services.live_checks import LiveChecks
     from haihai_tui.services.runs import Stopper
-    from haihai_tui.services.target_check import TargetCheck
+    from haihai_tui.services.target_check import Target
     from haihai_tui.services.wizard import Judged, Wizard
     from haihai_tui.sync.ports import SObject
 
@@ -246,24 +246,17 @@ def read_condition(doors: Doors, sobject: str, chosen: str) -> Message:
 # -------------------------------------------------------------------- deeds
 
 
-def make_fields(
-    ctx: ConsoleContext, doors: Doors, missing: Sequence[TargetCheck]
-) -> Message:
-    """Create the fields that are missing and can be made."""
+def make_fields(ctx: ConsoleContext, doors: Doors, plan: Sequence[Target]) -> Message:
+    """Create the fields of the plan."""
     # Deferred: as above.
-    from haihai_tui.services.roles import Action, require
-    from haihai_tui.services.salesforce.new_fields import create_field
+    from haihai_tui.services import field_making
 
     assert ctx.operator is not None
-    require(ctx.operator, Action.CHANGE_SETTINGS)
-    made: list[str] = []
     with doors.salesforce() as client:
-        for one in missing:
-            target = one.target
-            metadata = target.purpose.metadata
-            create_field(client.session, target.sobject, target.field, metadata)
-            made.append(f"{target.sobject}.{target.field}")
-    return told.FieldsMade(made)
+        made = field_making.make_fields(
+            client.session, ctx.database, ctx.profile, ctx.operator, plan
+        )
+    return told.FieldsMade([one.name for one in made])
 
 
 def begin_plan(ctx: ConsoleContext) -> Message:

@@ -24,6 +24,8 @@ _LABELS: Mapping[str, Text] = {
     "setting_changed": text("設定の変更"),
     "authorised": text("連携トークンの更新"),
     "token_revoked": text("連携トークンの取り消し"),
+    "field_created": text("Salesforce 項目の作成"),
+    "field_granted": text("Salesforce 項目の権限付与"),
     "confirm": text("安全停止の確認"),
     "review": text("確認待ちの回答"),
     "run_stopped": text("実行の中断"),

@@ -23,6 +23,7 @@ from haihai_tui.screens.widgets.bars import MessageBar
 from haihai_tui.services.checks.model import Status
 from haihai_tui.services.roles import Role
 from haihai_tui.services.settings import load_profile
+from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import open_database
 from haihai_tui.services.store.facts import Facts
 from haihai_tui.services.store.runs import Runs
@@ -318,7 +319,14 @@ def test_a_broken_row_is_named_in_the_table(console: Console, stage: Stage) -> N
     drive(console, body)
 
 
-def test_missing_fields_are_offered_and_made(console: Console, stage: Stage) -> None:
+def fields_of(stage: Stage) -> set[str]:
+    fields = stage.world.salesforce.schema("Contact", None).fields
+    return {name.lower() for name in fields}
+
+
+def test_missing_fields_are_offered_as_a_plan_and_then_made(
+    console: Console, stage: Stage
+) -> None:
     async def body(pilot: ConsolePilot) -> None:
         await at_step(pilot, Step.WRITE_BACK)
         entry(pilot, "suppressions.objects").value = "Contact"
@@ -327,13 +335,30 @@ def test_missing_fields_are_offered_and_made(console: Console, stage: Stage) -> 
         assert "作成できます" in shown(pilot)
         await pilot.click("#make-fields")
         await settle(pilot)
+        assert "Contact.NewState__c: 選択リスト「配信状態」" in shown(pilot)
+        console.golden(pilot, "settings-make-fields")
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "newstate__c" not in fields_of(stage)
+        assert "作成できます" in shown(pilot)
+        await pilot.click("#make-fields")
+        await settle(pilot)
+        await pilot.click("#panel-yes")
+        await settle(pilot)
         await settle(pilot)
         assert current(pilot) is Step.REVIEW
         assert "保存しました" in said(pilot)
 
     drive(console, body)
-    fields = stage.world.salesforce.schema("Contact", None).fields
-    assert "newstate__c" in {name.lower() for name in fields}
+    assert "newstate__c" in fields_of(stage)
+    database = open_database(console.home)
+    try:
+        entries = audit.entries(database, profile="default")
+    finally:
+        database.close()
+    (created,) = [one for one in entries if one.action == "field_created"]
+    assert created.subject == "Contact.NewState__c"
+    assert (created.actor, created.after) == ("yamada", "Picklist")
     assert load_profile(console.home, "default").suppressions.state_field == (
         "NewState__c"
     )
