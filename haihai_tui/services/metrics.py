@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ _COUNTS = (
     "rejected",
     "written",
 )
+
+_JAPAN = timezone(timedelta(hours=9))
+"""HaiHai Mail counts by Japan's days."""
 
 Labels = Mapping[str, str]
 
@@ -126,7 +129,7 @@ def figures(
     )
     yield from _of_flows(flows, found, now)
     yield from _of_last_run(found)
-    yield from _of_budgets(settings, found)
+    yield from _of_budgets(settings, found, now)
     yield _by(
         "alert",
         "Conditions that stand, by their state.",
@@ -153,7 +156,7 @@ def _of_flows(
         "lag_seconds",
         "How far behind the flow has read: now less its cursor.",
         tuple(
-            Sample({"flow": flow}, max(0.0, _epoch(now) - _epoch(moment_of(at))))
+            Sample({"flow": flow}, _passed(moment_of(at), now))
             for flow, at in found["read_until"].items()
         ),
     )
@@ -209,13 +212,18 @@ def _of_last_run(found: Mapping[str, Any]) -> Iterator[Metric]:
     )
 
 
-def _of_budgets(settings: Settings, found: Mapping[str, Any]) -> Iterator[Metric]:
-    limit = settings.budget.haihai_calls
+def _of_budgets(
+    settings: Settings, found: Mapping[str, Any], now: datetime
+) -> Iterator[Metric]:
+    limit, today = settings.budget.haihai_calls, f"{now.astimezone(_JAPAN):%Y-%m-%d}"
     yield Metric(
         "haihai_api_calls_left",
         "Calls left of the day's budget, by API.",
         tuple(
-            Sample({"api": row["api"]}, max(0, limit - row["calls"]))
+            Sample(
+                {"api": row["api"]},
+                max(0, limit - (row["calls"] if row["day"] == today else 0)),
+            )
             for row in found["api_budgets"]
             if row["service"] == "haihai"
         ),
@@ -241,6 +249,10 @@ def _by(name: str, meaning: str, labels: Iterable[Labels]) -> Metric:
 
 def _epoch(moment: datetime) -> float:
     return round(moment.timestamp(), 3)
+
+
+def _passed(since: datetime, now: datetime) -> float:
+    return round(max(0.0, (now - since).total_seconds()), 3)
 
 
 def _labels(profile: str, labels: Labels) -> str:

@@ -9,7 +9,7 @@ import sqlite3
 import stat
 from collections.abc import Mapping
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from haihai_tui.services.paths import Home
 from haihai_tui.services.settings import parse_profile
 from haihai_tui.services.settings_schema import Settings
 from haihai_tui.services.status import status
+from haihai_tui.services.store.budgets import Budgets
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.facts import Facts
 from haihai_tui.services.store.runs import Runs
@@ -157,6 +158,10 @@ def test_the_file_holds_what_the_status_tells(
         transaction.set_cursor("customers", "2026-02-16T01:00:00Z")
         transaction.set_cursor("suppressions.Lead", "2026-02-16T01:30:00Z")
         transaction.set_cursor("suppressions.Contact", "2026-02-16T01:10:00Z")
+        transaction.set_cursor("suppressions.Contact.fields", "A__c,B__c")
+    Budgets(database, "default").add("haihai", "import", "2026-02-20", 9)
+    today = f"{clock().astimezone(timezone(timedelta(hours=9))):%Y-%m-%d}"
+    Budgets(database, "default").add("haihai", "retrieval", today, 9)
     Facts(database, "default").set(
         {"salesforce.api_used": "400", "salesforce.api_max": "15000"}
     )
@@ -172,6 +177,10 @@ def test_the_file_holds_what_the_status_tells(
     assert samples["last_run_duration_seconds",] == run["duration_s"]
     assert samples["last_run_status", run["status"]] == 1
     assert samples["salesforce_api_requests_left",] == 14_600
+    assert samples["haihai_api_calls_left", "retrieval"] == 191
+    assert samples["haihai_api_calls_left", "import"] == (
+        191 if today == "2026-02-20" else 200
+    )
     for flow, at in found["last_success"].items():
         told = samples["last_success_timestamp_seconds", flow]
         assert told == datetime.fromisoformat(at).timestamp()
