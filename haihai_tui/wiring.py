@@ -43,6 +43,7 @@ from haihai_tui.services.http import (
 )
 from haihai_tui.services.paths import Home
 from haihai_tui.services.plans import SAMPLE, PlanWriter, plans_folder
+from haihai_tui.services.retention import Retention
 from haihai_tui.services.runs import Conductor, RunContext, RunRequest, Stopper, Work
 from haihai_tui.services.salesforce.budget import Budget
 from haihai_tui.services.salesforce.client import SalesforceClient
@@ -103,7 +104,8 @@ class Workplace:
         lease = None
         if not self.database.is_sqlite:
             lease = Leases(self.database, self.profile)
-        keep = self.settings.store.keep_runs
+        store = self.settings.store
+        keep = Retention(store.keep_runs, store.keep_events, store.keep_closed_days)
         after = Aftercare(self.home, self.alerts)
         return Conductor(self.home, self.database, keep, lease, stopper, after)
 
@@ -350,7 +352,11 @@ def sync_work(
             on_usage = UsageTeller(context.tell, context.stopper.seconds)
             stack.callback(on_usage.close)
             plan = stack.enter_context(
-                PlanWriter(plans_folder(workplace.home, workplace.profile), run_id)
+                PlanWriter(
+                    plans_folder(workplace.home, workplace.profile),
+                    run_id,
+                    workplace.settings.store.keep_plans,
+                )
             )
             salesforce = salesforce_of(
                 workplace, stack, context.stopper, on_retry, on_usage

@@ -28,9 +28,10 @@ from haihai_tui.errors import (
 from haihai_tui.services.atomic import storage_error
 from haihai_tui.services.lock import Lease, RunLock
 from haihai_tui.services.paths import Home
+from haihai_tui.services.retention import Retention, tidy
 from haihai_tui.services.stop_requests import StopWatcher
 from haihai_tui.services.store.database import Database
-from haihai_tui.services.store.events import NewEvent, append_events, trim_events
+from haihai_tui.services.store.events import NewEvent, append_events
 from haihai_tui.services.store.facts import AUTHORISATION, Facts
 from haihai_tui.services.store.runs import Runs, new_run_id
 from haihai_tui.services.store.times import Clock, stamp, utc_now
@@ -183,7 +184,7 @@ class Conductor:
 
     home: Home
     database: Database
-    keep_runs: int = 400
+    retention: Retention = field(default_factory=Retention)
     lease: Lease | None = None
     stopper: Stopper = field(default_factory=Stopper)
     afterwards: Afterwards | None = None
@@ -196,7 +197,7 @@ class Conductor:
         result = self._run(request, work, listeners)
         if result.recorded and self.afterwards is not None:
             # The lock is free again: nobody waits for a mail server.
-            result.warnings = tuple(self.afterwards(result))
+            result.warnings += tuple(self.afterwards(result))
         if result.defect is not None:
             raise result.defect
         return result
@@ -253,10 +254,25 @@ class Conductor:
         recorder.close()
         code = int(summary["exit_code"])
         runs.finish(run_id, str(summary["status"]), code, summary)
-        trim_events(self.database, run_id)
-        runs.trim(self.keep_runs)
+        warnings = self._tidy(request.profile, run_id)
         _note_authorisation(Facts(self.database, request.profile), outcome.error)
-        return RunResult(run_id, ExitCode(code), summary, outcome.error, defect=defect)
+        return RunResult(
+            run_id,
+            ExitCode(code),
+            summary,
+            outcome.error,
+            warnings=warnings,
+            defect=defect,
+        )
+
+    def _tidy(self, profile: str, run_id: str) -> tuple[Text, ...]:
+        """Nothing that is dropped here is missed: a failure is a warning."""
+        try:
+            tidy(self.database, profile, run_id, self.retention, self.clock)
+        except ConnectorError as error:
+            wording = text("古い記録を整理できませんでした: {what}", what=error.what)
+            return (wording,)
+        return ()
 
 
 def _note_authorisation(facts: Facts, error: BaseException | None) -> None:

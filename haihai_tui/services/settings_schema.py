@@ -280,6 +280,11 @@ class StoreSettings:
 
     url: str = _key(DatabaseUrl(), "", text("状態データベースの URL"))
     keep_runs: int = _key(Whole(10, 100_000), 400, text("履歴に残す実行の数"))
+    keep_events: int = _key(
+        Whole(100, 1_000_000), 50_000, text("実行ごとに残すログの行数")
+    )
+    keep_plans: int = _key(Whole(1, 100), 7, text("残す計画の数"))
+    keep_closed_days: int = _key(Whole(1, 3650), 400, text("解決したエラーを残す日数"))
 
 
 @dataclass(frozen=True, slots=True)

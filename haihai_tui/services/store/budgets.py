@@ -55,6 +55,14 @@ class Budgets:
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def forget(self, before: str) -> int:
+        """Drop the counters of days before that one (`2026-02-16`)."""
+        gone = budgets.delete().where(
+            budgets.c.profile == self._profile, budgets.c.day < before
+        )
+        with self._database.write(durable=False) as connection:
+            return connection.execute(gone).rowcount
+
     def recent(self, days: int = 30) -> list[BudgetRow]:
         """The counters of the newest `days` days on record, newest first."""
         newest = (

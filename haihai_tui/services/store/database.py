@@ -8,6 +8,7 @@ is written with `FULL`.  Every driver error leaves here as an error with a remed
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ from haihai_tui.services.store import migrations
 from haihai_tui.services.store.failures import damaged, translate
 
 BUSY_S = 15.0
+RECLAIMED = 16 * 1024 * 1024
+"""Bytes of free pages below which rewriting the database is not worth it."""
 _BEGIN = "haihai_begin"
 
 
@@ -97,6 +100,28 @@ class Database:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         if found != "ok":
             raise damaged(self.place, str(found))
+
+    def reclaim(self, *, at_least: int = RECLAIMED) -> int:
+        """Give freed space back to the disk where it is worth it (SQLite).
+
+        Returns the bytes freed; 0 also where another process is in the way, since
+        the next call may do it as well.
+        """
+        if not self.is_sqlite:
+            return 0
+        with self.engine.connect() as connection:
+            driver = _driver(connection)
+            size, pages, free = (
+                driver.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_size", "page_count", "freelist_count")
+            )
+            if free * size < at_least or free * 4 < pages:
+                return 0
+            try:
+                driver.execute("VACUUM")
+            except sqlite3.OperationalError:
+                return 0
+            return int(free * size)
 
     def close(self) -> None:
         self.engine.dispose()

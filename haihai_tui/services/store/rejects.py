@@ -168,6 +168,24 @@ class Rejects:
         with self._database.read() as connection:
             return [_listed(row) for row in connection.execute(query).mappings()]
 
+    def forget_resolved(self, before: str, *, at_most: int = 10_000) -> int:
+        """Drop rejects that were resolved before that moment (RFC 3339 UTC).
+
+        One that a person dismissed stays: it keeps the record from coming back.
+        """
+        old = (
+            sa.select(rejects.c.id)
+            .where(
+                rejects.c.profile == self._profile,
+                rejects.c.status == RESOLVED,
+                rejects.c.closed_at < before,
+            )
+            .limit(at_most)
+        )
+        with self._database.write(durable=False) as connection:
+            gone = rejects.delete().where(rejects.c.id.in_(old))
+            return connection.execute(gone).rowcount
+
     def _open(self, flow: str) -> tuple[sa.ColumnElement[bool], ...]:
         return (
             rejects.c.profile == self._profile,

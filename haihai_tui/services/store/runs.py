@@ -247,8 +247,13 @@ class Runs:
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
-    def trim(self, keep: int) -> int:
-        """Drop the oldest runs beyond `keep` with their events; returns how many."""
+    def trim(self, keep: int, *, at_most: int = 1000) -> int:
+        """Drop the oldest runs beyond `keep` with their events; returns how many.
+
+        The last success and the last completed run of each flow stay whatever their
+        age: how long ago they were is what the status is asked for.  No more than
+        `at_most` go at a time.
+        """
         edge = (
             sa.select(runs.c.run_id)
             .where(runs.c.profile == self._profile)
@@ -260,15 +265,37 @@ class Runs:
             last = connection.execute(edge).scalar_one_or_none()
             if last is None:
                 return 0
-            old = sa.select(runs.c.run_id).where(
-                runs.c.profile == self._profile, runs.c.run_id <= last
+            kept = self._last_of_each(connection)
+            query = (
+                sa.select(runs.c.run_id)
+                .where(
+                    runs.c.profile == self._profile,
+                    runs.c.run_id <= last,
+                    runs.c.run_id.not_in(kept),
+                )
+                .order_by(runs.c.run_id)
+                .limit(at_most)
             )
-            for table in (events, run_flows):
+            old = list(connection.execute(query).scalars())
+            for table in (events, run_flows, runs):
                 connection.execute(table.delete().where(table.c.run_id.in_(old)))
-            gone = runs.delete().where(
-                runs.c.profile == self._profile, runs.c.run_id <= last
+            return len(old)
+
+    def _last_of_each(self, connection: Connection) -> set[str]:
+        found: set[str] = set()
+        for statuses in (("ok",), ("ok", "partial")):
+            query = (
+                sa.select(sa.func.max(run_flows.c.run_id))
+                .join(runs, runs.c.run_id == run_flows.c.run_id)
+                .where(
+                    run_flows.c.profile == self._profile,
+                    run_flows.c.status.in_(statuses),
+                    runs.c.mode != "plan",
+                )
+                .group_by(run_flows.c.flow)
             )
-            return connection.execute(gone).rowcount
+            found.update(connection.execute(query).scalars())
+        return found
 
     def _mine(self) -> sa.Select[Any]:
         return sa.select(runs).where(runs.c.profile == self._profile)
