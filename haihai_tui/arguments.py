@@ -15,6 +15,7 @@ FLOWS = ("customers", "suppressions", "page-views")
 CUSTOMERS = 1000
 SEED = 1
 
+_FOR_ALL = ("run_sync", "retry", "status", "check")
 _STATUS = ("alert", "test_alert")
 _RUN = ("plan", "full")
 _RUN_OR_RECONCILE = ("from_file", "confirm")
@@ -50,6 +51,7 @@ class Arguments:
     revoke: bool
     alert: bool
     test_alert: bool
+    all_profiles: bool
 
 
 _MODES = (
@@ -169,6 +171,12 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("共通 / common")
     group.add_argument("--profile", default="default", metavar="NAME")
+    group.add_argument(
+        "--all-profiles",
+        action="store_true",
+        help="全プロファイルを順に (--run-sync, --retry, --status, --check) / "
+        "every profile in turn",
+    )
     group.add_argument("--json", action="store_true", help="JSON で出力 / JSON output")
     group.add_argument(
         "--demo", action="store_true", help="模擬環境で実行 / run on the sandboxes"
@@ -309,6 +317,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         revoke=found.revoke,
         alert=found.alert,
         test_alert=found.test_alert,
+        all_profiles=found.all_profiles,
     )
 
 
@@ -330,6 +339,13 @@ def _check(
             )
     _belongs(parser, found, _RUN, "--run-sync", mode == "run_sync")
     _belongs(parser, found, _STATUS, "--status", mode == "status")
+    everywhere = mode in _FOR_ALL and not found.demo
+    names = ", ".join(f"--{name.replace('_', '-')}" for name in _FOR_ALL)
+    _belongs(parser, found, ("all_profiles",), names, everywhere)
+    for option in ("confirm", "from_file"):
+        if found.all_profiles and _chosen(getattr(found, option)):
+            name = option.replace("_", "-")
+            parser.error(f"argument --{name}: not allowed with argument --all-profiles")
     runs = mode in ("run_sync", "reconcile")
     _belongs(parser, found, _RUN_OR_RECONCILE, "--run-sync, --reconcile", runs)
     _belongs(parser, found, ("fix",), "--reconcile", mode == "reconcile")

@@ -101,6 +101,19 @@ class BudgetUsedUp(ConnectorError):
     exit_code = ExitCode.PAUSED
 
 
+class OnHold(ConnectorError):
+    """No run may begin now: the profile is paused, or within its blackout hours.
+
+    `reason` is `paused` or `blackout`.
+    """
+
+    exit_code = ExitCode.PAUSED
+
+    def __init__(self, what: Text, remedy: Text | None = None, *, reason: str) -> None:
+        super().__init__(what, remedy)
+        self.reason = reason
+
+
 class SafetyStop(ConnectorError):
     """The plan passes a limit of the guard; nothing has been written."""
 

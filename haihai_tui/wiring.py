@@ -51,6 +51,7 @@ from haihai_tui.services.salesforce.errors import SERVICE as SALESFORCE
 from haihai_tui.services.salesforce.oauth import App, OAuth
 from haihai_tui.services.salesforce.session import Session
 from haihai_tui.services.salesforce.urls import normalise_url
+from haihai_tui.services.schedule import Schedule
 from haihai_tui.services.secret_keys import KeySource
 from haihai_tui.services.secrets import SecretStore
 from haihai_tui.services.settings import load_profile, require_complete
@@ -107,7 +108,16 @@ class Workplace:
         store = self.settings.store
         keep = Retention(store.keep_runs, store.keep_events, store.keep_closed_days)
         after = Aftercare(self.home, self.alerts)
-        return Conductor(self.home, self.database, keep, lease, stopper, after)
+        schedule = Schedule(self.settings.schedule, self.profile)
+        return Conductor(
+            self.home,
+            self.database,
+            keep,
+            lease,
+            stopper,
+            after,
+            schedule=schedule,
+        )
 
 
 @contextmanager

@@ -106,4 +106,9 @@ def _run(arguments: Arguments, output: Output) -> ExitCode:
     from haihai_tui.services.paths import find_home
 
     home = find_home(os.environ)
+    if arguments.all_profiles:
+        # Deferred: few command lines ask for it.
+        from haihai_tui.headless.all_profiles import run_all
+
+        return run_all(module.run, arguments, output, home)
     return ExitCode(module.run(arguments, output, home, arguments.profile))

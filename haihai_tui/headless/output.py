@@ -12,7 +12,8 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from haihai_tui.errors import ConnectorError, Text, text
@@ -40,6 +41,7 @@ class Output:
         self.as_json = as_json
         self.undelivered = False
         self._progress = False
+        self._about: Mapping[str, Any] = {}
         for stream in (sys.stdout, sys.stderr):
             _tolerant(stream)
         self.is_terminal = sys.stderr is not None and sys.stderr.isatty()
@@ -47,11 +49,21 @@ class Output:
     def render(self, message: Text) -> str:
         return self.catalogue.render(message)
 
+    @contextmanager
+    def about(self, **facts: str) -> Iterator[None]:
+        """Every record inside says what it is about, unless it does so itself."""
+        before, self._about = self._about, {**self._about, **facts}
+        try:
+            yield
+        finally:
+            self._about = before
+
     # ------------------------------------------------------------------ stdout
 
     def record(self, value: Mapping[str, Any]) -> None:
         """One JSON object on a line of its own."""
         self._clear()
+        value = {**value, **{k: v for k, v in self._about.items() if k not in value}}
         plain = not _takes_everything(sys.stdout)
         line = json.dumps(value, ensure_ascii=plain, default=self._rendered)
         self._out(line)

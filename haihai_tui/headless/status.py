@@ -15,6 +15,7 @@ from haihai_tui.errors import ExitCode, SettingsError, Text, text
 from haihai_tui.headless.output import Output
 from haihai_tui.services.alerts.wording import flow_of, state_label
 from haihai_tui.services.paths import Home
+from haihai_tui.services.schedule import Schedule
 from haihai_tui.services.secret_keys import KeySource
 from haihai_tui.services.secrets import SecretStore
 from haihai_tui.services.settings import load_profile
@@ -54,10 +55,18 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
         home, profile, store_url=settings.store.url, secret_names=secrets.names()
     )
     _write_metrics(output, settings, found)
+    hold = Schedule(settings.schedule, profile).held(utc_now())
     if output.as_json:
-        output.record({"event": "status", **found})
+        schedule = {
+            "paused": settings.schedule.paused,
+            "blackout": settings.schedule.blackout,
+            "on_hold": hold.reason if hold else None,
+        }
+        output.record({"event": "status", **found, "schedule": schedule})
     else:
         _show(output, settings, found)
+        if hold is not None:
+            output.line(hold.what)
     return code
 
 

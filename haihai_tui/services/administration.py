@@ -49,6 +49,7 @@ class ProfileRow:
     org_id: str = ""
     contract_id: str = ""
     flows: tuple[str, ...] = ()
+    paused: bool = False
     problem: ConnectorError | None = None
 
 
@@ -69,6 +70,7 @@ class Administration:
         self._database = database
         self._operator = operator
         self._environ = environ
+        self._clock = clock
         self._operators = operators or Operators(database, clock=clock)
 
     # --------------------------------------------------------------- operators
@@ -172,6 +174,15 @@ class Administration:
             settings.salesforce.org_id,
             settings.haihai.contract_id,
             settings.flows.enabled,
+            settings.schedule.paused,
+        )
+
+    def pause(self, name: str, paused: bool) -> tuple[Change, ...]:
+        """Keep runs of a profile from beginning, or let them begin again."""
+        self._require(Action.RUN)
+        return self._changed(
+            name,
+            lambda changer: changer.set([f"schedule.paused={str(paused).lower()}"]),
         )
 
     def export_profile(self, name: str, path: Path) -> Path:
@@ -191,13 +202,23 @@ class Administration:
                 text("ファイル {path} がありません。", path=str(full)),
                 text("このマシンの上にあるファイルのパスを入力してください。"),
             )
-        secrets = self._secrets(name)
+        return self._changed(name, lambda changer: changer.import_file(full))
+
+    def _changed(
+        self, name: str, change: Callable[[ProfileChanges], tuple[Change, ...]]
+    ) -> tuple[Change, ...]:
         database = self._database_of(name)
         try:
-            changer = ProfileChanges(
-                self._home, name, secrets, database, self._operator.name
+            return change(
+                ProfileChanges(
+                    self._home,
+                    name,
+                    self._secrets(name),
+                    database,
+                    self._operator.name,
+                    self._clock,
+                )
             )
-            return changer.import_file(full)
         finally:
             if database is not self._database:
                 database.close()

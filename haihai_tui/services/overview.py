@@ -195,7 +195,8 @@ def _steps(
         return [watch, *_left_over(found)]
     if unfinished := _set_up(settings, found):
         return unfinished
-    steps = _after_the_last_run(runs)
+    steps = _on_hold(settings)
+    steps += _after_the_last_run(runs)
     steps += _left_over(found)
     if runs:
         steps.append(
@@ -241,6 +242,18 @@ def _set_up(settings: Settings | None, found: Mapping[str, Any]) -> list[Step]:
             )
         ]
     return []
+
+
+def _on_hold(settings: Settings | None) -> list[Step]:
+    if settings is None or not settings.schedule.paused:
+        return []
+    return [
+        Step(
+            "admin",
+            text("一時停止を解除する"),
+            text("連携は一時停止中です。管理のプロファイルで再開します"),
+        )
+    ]
 
 
 def _after_the_last_run(runs: list[Mapping[str, Any]]) -> list[Step]:

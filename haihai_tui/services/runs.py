@@ -21,6 +21,7 @@ from haihai_tui.errors import (
     ConnectorError,
     ExitCode,
     Interrupted,
+    OnHold,
     Text,
     exit_code_for,
     text,
@@ -29,6 +30,7 @@ from haihai_tui.services.atomic import storage_error
 from haihai_tui.services.lock import Lease, RunLock
 from haihai_tui.services.paths import Home
 from haihai_tui.services.retention import Retention, tidy
+from haihai_tui.services.schedule import Schedule
 from haihai_tui.services.stop_requests import StopWatcher
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.events import NewEvent, append_events
@@ -63,6 +65,8 @@ class Stopper:
     def __init__(self) -> None:
         self._asked = threading.Event()
         self.exit_code = ExitCode.INTERRUPTED
+        self.gate: Callable[[], None] = lambda: None
+        """Raises where the run must not go on now; asked between batches."""
 
     def stop(self, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
         self.exit_code = exit_code
@@ -78,6 +82,7 @@ class Stopper:
             raise Interrupted(
                 text("実行を中断しました。"), text("次の実行が続きから再開します。")
             )
+        self.gate()
 
     def sleep(self, seconds: float) -> None:
         self._asked.wait(seconds)
@@ -100,8 +105,9 @@ class RunContext:
 class RunResult:
     """How a run ended.  `summary` is the contract's summary object.
 
-    `recorded` is False where it did not even begin: the lock was held, or the
-    confirmation was refused.  `warnings` tell what went wrong after it was over.
+    `recorded` is False where it did not even begin: the lock was held, the profile
+    is on hold, or the confirmation was refused.  `warnings` tell what went wrong
+    after it was over.
     """
 
     run_id: str
@@ -189,6 +195,7 @@ class Conductor:
     stopper: Stopper = field(default_factory=Stopper)
     afterwards: Afterwards | None = None
     clock: Clock = utc_now
+    schedule: Schedule | None = None
 
     def run(
         self, request: RunRequest, work: Work, listeners: Sequence[Listener] = ()
@@ -206,8 +213,12 @@ class Conductor:
         self, request: RunRequest, work: Work, listeners: Sequence[Listener]
     ) -> RunResult:
         started = self.clock()
+        schedule = self.schedule if request.mode != "plan" else None
         run_id = new_run_id(started)
         try:
+            if schedule is not None:
+                schedule.check(started)
+                self.stopper.gate = lambda: schedule.check_hours(self.clock())
             with RunLock(
                 self.home,
                 request.profile,
@@ -312,6 +323,8 @@ def _summary(
     }
     if isinstance(outcome.error, Interrupted) and stopper is not None:
         summary["exit_code"] = int(stopper.exit_code)
+    if isinstance(outcome.error, OnHold):
+        summary["reason"] = outcome.error.reason
     if isinstance(outcome.error, ConnectorError):
         summary["cause"] = outcome.error.cause
     elif outcome.error is not None:

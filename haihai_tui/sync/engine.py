@@ -19,6 +19,7 @@ from haihai_tui.errors import (
     BudgetUsedUp,
     ConnectorError,
     Interrupted,
+    OnHold,
     SafetyStop,
     SettingsError,
     Text,
@@ -53,7 +54,7 @@ FLOW_NAMES: dict[str, Text] = {
     "page-views": text("顧客閲覧URL連携"),
 }
 
-_ENDS_THE_RUN = (AuthorisationNeeded, BudgetUsedUp, Interrupted, SafetyStop)
+_ENDS_THE_RUN = (AuthorisationNeeded, BudgetUsedUp, Interrupted, OnHold, SafetyStop)
 
 
 class Flow(Protocol):

@@ -394,3 +394,27 @@ def test_a_viewer_sends_no_test(console: Console) -> None:
         assert screen.why_not("admin.go") is not None
 
     console.drive(body, operator=Role.VIEWER)
+
+
+def test_a_profile_is_paused_and_resumed_by_the_same_button(console: Console) -> None:
+    save_settings(console.home, parse_profile("default", {}, "default.toml"))
+
+    async def body(pilot: ConsolePilot) -> None:
+        screen = await opened(pilot, "profiles")
+        for paused, label in ((True, "再開"), (False, "一時停止")):
+            screen.query_one("#pause", Deed).press()
+            await settle(pilot)
+            settings = load_profile(console.home, "default")
+            assert settings.schedule.paused is paused
+            assert label in str(screen.query_one("#pause", Deed).label)
+
+    console.drive(body, operator=Role.OPERATOR)
+    database = open_database(console.home)
+    first, second = audit.entries(database)[:2]
+    database.close()
+    assert (first.subject, first.before, first.after) == (
+        "schedule.paused",
+        True,
+        False,
+    )
+    assert (second.actor, second.after) == ("yamada", True)

@@ -35,6 +35,7 @@ class ProfilesView(AdminView):
                 Deed(text("切替"), id="use"),
                 Deed(text("書き出し"), id="export"),
                 Deed(text("取り込み"), id="import"),
+                Deed(text("一時停止"), id="pause"),
             ]
         )
         yield Panel()
@@ -53,6 +54,8 @@ class ProfilesView(AdminView):
 
     def _cells(self, one: ProfileRow) -> tuple[str, ...]:
         state = text("使用中") if one.name == self.host.ctx.profile else text("-")
+        if one.paused:
+            state = text("一時停止中")
         if one.problem is not None:
             state = text("読めません")
         return (
@@ -68,6 +71,11 @@ class ProfilesView(AdminView):
         self.query_one("#use", Deed).disabled = not whole
         self.query_one("#export", Deed).disabled = not whole or bool(
             self.host.lacks(Action.RUN)
+        )
+        pause = self.query_one("#pause", Deed)
+        pause.disabled = not whole or bool(self.host.lacks(Action.RUN))
+        pause.show(
+            text("再開") if chosen is not None and chosen.paused else text("一時停止")
         )
         self.query_one("#import", Deed).disabled = bool(
             self.host.lacks(Action.CHANGE_SETTINGS)
@@ -118,6 +126,8 @@ class ProfilesView(AdminView):
                 self.host.say(reason)
             else:
                 self._use()
+        elif event.button.id == "pause":
+            self._pause()
         elif event.button.id == "export":
             await self._ask_export()
         else:
@@ -143,6 +153,20 @@ class ProfilesView(AdminView):
         self.host.relabel()
         self.host.say(text("プロファイル「{name}」に切り替えました。", name=name), "ok")
         self.reload()
+
+    def _pause(self) -> None:
+        """No question: it is undone by the same button."""
+        chosen = self._profiles[self.query_one(Rows).chosen or ""]
+        paused = not chosen.paused
+
+        def body(admin: Administration) -> Done:
+            admin.pause(chosen.name, paused)
+            say = text("「{name}」の連携を再開しました。", name=chosen.name)
+            if paused:
+                say = text("「{name}」の連携を一時停止しました。", name=chosen.name)
+            return Done("profiles", say)
+
+        self.work(body, "deed")
 
     async def _ask_export(self) -> None:
         name = self.query_one(Rows).chosen

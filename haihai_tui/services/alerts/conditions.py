@@ -23,8 +23,14 @@ Found = dict[str, tuple[str, Mapping[str, Any]]]
 
 
 def after_run(summary: Mapping[str, Any], error: BaseException | None) -> Found:
-    """The conditions of the run's flows; none after a plan or an interruption."""
+    """The conditions of the run's flows.
+
+    None after a plan, an interruption, or where blackout hours cut the run off: the
+    next one goes on, as was wanted.
+    """
     if summary["mode"] == "plan" or summary["status"] == "stopped":
+        return {}
+    if summary.get("reason"):
         return {}
     flows: Mapping[str, Mapping[str, Any]] = summary["flows"]
     found: Found = {}
