@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from haihai_tui.sync.customers import CustomersPlan
 from haihai_tui.sync.customers_steps import CustomersSteps, new_address, old_address
@@ -51,6 +51,7 @@ def outcome_of(plan: CustomersPlan, written: int, unconfirmed: int) -> FlowOutco
 def entries_of(plan: CustomersPlan, steps: CustomersSteps) -> Iterator[PlanEntry]:
     """The plan in words and values, in Id order."""
     columns = plan.draft.mapper.columns
+    known = frozenset(plan.old.meaning.columns if plan.old else ())
     for change in read_changes(plan.draft.changes.path):
         if change.kind == TOUCH:
             continue
@@ -59,7 +60,7 @@ def entries_of(plan: CustomersPlan, steps: CustomersSteps) -> Iterator[PlanEntry
             _action(plan, steps, change),
             change.record_id.decode(),
             new_address(change) if change.new else old_address(change),
-            field_changes(change, columns),
+            field_changes(change, columns, known),
         )
 
 
@@ -76,7 +77,14 @@ def _action(plan: CustomersPlan, steps: CustomersSteps, change: Change) -> str:
     return _ACTIONS[change.kind]
 
 
-def field_changes(change: Change, columns: tuple[str, ...]) -> tuple[FieldChange, ...]:
+def field_changes(
+    change: Change, columns: tuple[str, ...], known: Container[str] | None = None
+) -> tuple[FieldChange, ...]:
+    """Old → new of what differs.
+
+    `known` are the items that were sent before (None: all); what another one held
+    is not known, and old is None.
+    """
     if change.kind in (LEAVE, DELETE) or change.new is None:
         return ()
     new = split_line(change.new[VALUES_AT:].decode())
@@ -85,7 +93,7 @@ def field_changes(change: Change, columns: tuple[str, ...]) -> tuple[FieldChange
         before = split_line(change.old[VALUES_AT:].decode())
         old = [*before, *([None] * len(new))][: len(new)]
     return tuple(
-        FieldChange(name, was, now)
+        FieldChange(name, was if known is None or name in known else None, now)
         for name, was, now in zip(columns, old, new, strict=True)
         if was != now
     )

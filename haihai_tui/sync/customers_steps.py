@@ -1,7 +1,8 @@
 """Which change takes part in which import, and in which order they are sent.
 
 The order is the safety: states that an address must have come first, then
-registering and blanking, then our own bars, then leaving.
+registering and blanking, then our own bars, then leaving.  Where only newly mapped
+items differ, only those are sent: the service may hold more than we know.
 """
 
 from __future__ import annotations
@@ -23,11 +24,17 @@ from haihai_tui.sync.tables.changes import (
     DEPARTING,
     RETURN,
     SENDING,
+    UPDATE,
     Change,
 )
 from haihai_tui.sync.tables.csvlines import csv_line, split_line
 from haihai_tui.sync.tables.records import ID_WIDTH
-from haihai_tui.sync.tables.snapshot import BARRED, FLAG_AT, line_address
+from haihai_tui.sync.tables.snapshot import (
+    BARRED,
+    FLAG_AT,
+    VALUES_AT,
+    line_address,
+)
 
 END = b"\xff" * ID_WIDTH
 """Behind every Id: a step with this mark was accepted to its end."""
@@ -59,6 +66,8 @@ class CustomersSteps:
         self._config = config
         self._plan = plan
         self._decisions = plan.decisions
+        self._added = _added_columns(plan)
+        self._sent_again = _ids_in(plan.forced) if self._added else frozenset()
 
     def make(self) -> list[Step]:
         group, columns = self._config.group, self._plan.draft.mapper.columns
@@ -78,9 +87,10 @@ class CustomersSteps:
                 lambda changes: batches.bar(group, map(new_address, changes)),
                 states_first,
             ),
+            Step("fill", self.fills, self._fill_batch, bool(self._added)),
             Step(
                 "register",
-                self.registers,
+                lambda change: self.registers(change) and not self.fills(change),
                 lambda changes: batches.register(
                     group, columns, (change.row.decode() for change in changes)
                 ),
@@ -120,6 +130,25 @@ class CustomersSteps:
     def registers(self, change: Change) -> bool:
         return change.kind in SENDING and self.goes(change)
 
+    def fills(self, change: Change) -> bool:
+        """Whether only newly mapped items differ: then nothing else is sent."""
+        if not self._added or change.kind != UPDATE or not self.goes(change):
+            return False
+        if change.old is None or change.record_id in self._sent_again:
+            return False
+        new, old = split_line(change.row.decode()), _values(change.old)
+        return all(
+            now == was
+            for at, (now, was) in enumerate(zip(new, old, strict=True))
+            if at not in self._added
+        )
+
+    def _fill_batch(self, changes: Iterator[Change]) -> Batch:
+        columns, at = self._plan.draft.mapper.columns, [0, *self._added]
+        names = tuple(columns[number] for number in at)
+        lines = (_picked(change.row.decode(), at) for change in changes)
+        return batches.register(self._config.group, names, lines)
+
     def state_first(self, change: Change) -> bytes | None:
         """The state that an address must have before anything is registered there."""
         if not self.registers(change):
@@ -141,6 +170,8 @@ class CustomersSteps:
         """Whether blank cells have to overwrite what the service may hold."""
         keeps, linked = self._plan.draft.mapper.keeps_blank, self._decisions.linked
         if all(keeps) or not self.registers(change) or b'""' not in change.row:
+            return False
+        if self.fills(change):
             return False
         if change.kind == CREATE and self._plan.old is None and not linked:
             return False
@@ -201,12 +232,31 @@ class CustomersSteps:
 STEP_NAMES: dict[str, Text] = {
     "stop": text("停止の引き継ぎ"),
     "bar_first": text("禁止の引き継ぎ"),
+    "fill": text("追加した項目の反映"),
     "register": text("登録"),
     "blank": text("空白の反映"),
     "undo_bar": text("本ツールによる禁止の解除"),
     "bar": text("配信禁止"),
     "leave": text("配信グループからの除外"),
 }
+
+
+def _added_columns(plan: CustomersPlan) -> list[int]:
+    """Places of the items that the last complete run did not send."""
+    columns = plan.draft.mapper.columns
+    if plan.old is None or columns == plan.old.meaning.columns:
+        return []
+    known = plan.old.meaning.columns
+    return [at for at, name in enumerate(columns) if name not in known]
+
+
+def _ids_in(path: Path) -> frozenset[bytes]:
+    with path.open("rb") as stream:
+        return frozenset(iter(lambda: stream.read(ID_WIDTH), b""))
+
+
+def _values(line: bytes) -> list[str]:
+    return split_line(line[VALUES_AT:].decode())
 
 
 def _rank(state: bytes) -> int:

@@ -77,11 +77,13 @@ class CustomersFlow:
 
     def __init__(self, services: Services, members: MemberReader | None = None) -> None:
         self._services = services
-        self._planner = (
-            ReconcilePlanner(services, members)
-            if services.options.reconcile
-            else CustomersPlanner(services)
-        )
+        self._members = members
+        self._planner = self._new_planner()
+
+    def _new_planner(self) -> CustomersPlanner:
+        if self._services.options.reconcile:
+            return ReconcilePlanner(self._services, self._members)
+        return CustomersPlanner(self._services)
 
     @property
     def concerned(self) -> Path:
@@ -103,7 +105,7 @@ class CustomersFlow:
                 self._planner.close()
                 if error.cause not in ("missing_field", "field_type_mismatch"):
                     raise
-                anew = CustomersPlanner(self._services)
+                anew = self._new_planner()
                 if len(anew.mapper.columns) >= len(self._planner.mapper.columns):
                     raise
                 self._planner = anew
