@@ -26,6 +26,7 @@ from haihai_tui.sync.mapping import Mapper
 from haihai_tui.sync.ports import Extract, PageFile, SObject
 from haihai_tui.sync.reading import (
     IDS_A_QUERY,
+    ArrivingPages,
     AudienceQuery,
     NamedRecords,
     OutOfOrder,
@@ -234,20 +235,20 @@ class CustomersPlanner:
 
     def _compare_all(self, old: Snapshot | None, forced: Path) -> str:
         extract = self._read_all(old)
-        pages = list(self._watched(extract, old.count if old else 0))
-        total = sum(page.rows for page in pages)
-        forced, expelled = self._other_side(pages, old, forced)
-        try:
-            self._merge(in_id_order(pages), old, forced, expelled, total)
-        except OutOfOrder:
-            self._draft.close()
-            self._draft = self._new_draft()
-            records = sorted_by_id(
-                records_of(pages), self._folder, "sorting", repeats=False
-            )
-            self._merge(in_batches(records), old, forced, expelled, total)
-        for page in pages:
-            page.path.unlink(missing_ok=True)
+        watched = self._watched(extract, old.count if old else 0)
+        with ArrivingPages(watched) as pages:
+            forced, expelled = self._other_side(pages, old, forced)
+            try:
+                self._merge(in_id_order(pages), old, forced, expelled, pages)
+            except OutOfOrder:
+                self._draft.close()
+                self._draft = self._new_draft()
+                records = sorted_by_id(
+                    records_of(pages), self._folder, "sorting", repeats=False
+                )
+                self._merge(in_batches(records), old, forced, expelled, pages)
+            for page in pages:
+                page.path.unlink(missing_ok=True)
         return literal(extract.as_of)
 
     def _read_all(self, old: Snapshot | None) -> Extract:
@@ -266,7 +267,7 @@ class CustomersPlanner:
         return NamedRecords(salesforce, self._query, ids, asked.as_of, self._folder)
 
     def _other_side(
-        self, pages: list[PageFile], old: Snapshot | None, forced: Path
+        self, pages: Iterable[PageFile], old: Snapshot | None, forced: Path
     ) -> tuple[Path, Path | None]:
         """Ids to send again, and Ids whose addresses have to leave the group although
         we took them out before: a run does not ask the other side for either."""
@@ -278,10 +279,10 @@ class CustomersPlanner:
         old: Snapshot | None,
         forced: Path,
         expelled: Path | None,
-        total: int,
+        pages: ArrivingPages,
     ) -> None:
         drafting.compare_all(
-            self._counted(batches, total),
+            self._counted(batches, pages),
             old.lines() if old else iter(()),
             ids_of(forced),
             self._recycled(old),
@@ -302,15 +303,16 @@ class CustomersPlanner:
             yield record_id(record)
 
     def _counted(
-        self, batches: Iterable[list[bytes]], total: int
+        self, batches: Iterable[list[bytes]], pages: ArrivingPages
     ) -> Iterator[list[bytes]]:
+        """Progress is told when all is read: until then, reading tells its own."""
         done = told = 0
         for batch in batches:
             self._services.pacer.check()
             yield batch
             done += len(batch)
-            if done - told >= TELL_EVERY:
-                self._progress("compare", done, total)
+            if pages.complete and done - told >= TELL_EVERY:
+                self._progress("compare", done, pages.rows)
                 told = done
 
     def _watched(self, extract: Extract, expected: int) -> Iterator[PageFile]:

@@ -8,7 +8,7 @@ between the two questions is read twice rather than taken for one that left.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -117,6 +117,40 @@ def parse_moment(written: str) -> datetime:
 def overlapped(cursor: str, minutes: int) -> str:
     """Where the next read starts: late rows carry older stamps."""
     return literal(parse_moment(cursor) - timedelta(minutes=minutes))
+
+
+class ArrivingPages:
+    """The pages of an extract: worked on while further ones come, and walked again
+    where the first walk shows that it must be."""
+
+    def __init__(self, source: Iterator[PageFile]) -> None:
+        self._source = source
+        self._here: list[PageFile] = []
+        self.rows = 0
+        self.complete = False
+
+    def __enter__(self) -> ArrivingPages:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        """Pages that are still under way are not waited for any longer."""
+        if isinstance(self._source, Generator):
+            self._source.close()
+
+    def __iter__(self) -> Iterator[PageFile]:
+        at = 0
+        while at < len(self._here) or self._arrives():
+            yield self._here[at]
+            at += 1
+
+    def _arrives(self) -> bool:
+        page = next(self._source, None)
+        if page is None:
+            self.complete = True
+            return False
+        self._here.append(page)
+        self.rows += page.rows
+        return True
 
 
 def records_of(pages: Iterable[PageFile]) -> Iterator[bytes]:

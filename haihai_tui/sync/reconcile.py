@@ -79,7 +79,7 @@ class ReconcilePlanner(CustomersPlanner):
         return self._members
 
     def _other_side(
-        self, pages: list[PageFile], old: Snapshot | None, forced: Path
+        self, pages: Iterable[PageFile], old: Snapshot | None, forced: Path
     ) -> tuple[Path, Path | None]:
         self._index = None if old is None else self._checked_index()
         told, rows = self._member_rows()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from haihai_tui.sync.config import Blank, CustomersConfig, FieldMapping
 from haihai_tui.sync.draft import Draft, compare_all
+from haihai_tui.sync.field_check import check_fields
 from haihai_tui.sync.mapping import Mapper
 from haihai_tui.sync.ports import Field, PageFile, SObject
 from haihai_tui.sync.reading import (
@@ -62,8 +63,8 @@ addresses = st.one_of(
 )
 tidy = st.sampled_from(["", "山田", "髙橋", "03-0000-0000"])
 tables = st.one_of(
-    st.dictionaries(st.integers(1, 60), st.tuples(addresses, each, each, each))
-    for each in (cells, tidy)
+    st.dictionaries(st.integers(1, 60), st.tuples(addresses, cells, cells, cells)),
+    st.dictionaries(st.integers(1, 60), st.tuples(addresses, tidy, tidy, tidy)),
 )
 ways = st.fixed_dictionaries(
     {
@@ -87,7 +88,9 @@ def mapper(encoding: str, blank: Blank) -> Mapper:
         for name, item in zip(names[2:], reference.ITEMS[1:], strict=True)
     )
     config = CustomersConfig("Contact", "", "Email", wanted, "1")
-    return Mapper(config, SObject("Contact", "Contact", "003", fields), encoding)
+    described = SObject("Contact", "Contact", "003", fields)
+    checked = check_fields(config, described, {}, {}, lambda: True)
+    return Mapper(config, checked, encoding)
 
 
 class Plane:
@@ -137,7 +140,8 @@ class Plane:
         draft = Draft(self.mapper, folder)
         lines = old.lines() if old else iter(())
         try:
-            compare_all(batches, lines, iter(()), iter(()), draft, read_anew=False)
+            nobody = iter(())
+            compare_all(batches, lines, nobody, nobody, nobody, draft, read_anew=False)
         finally:
             draft.close()
         return draft
