@@ -179,7 +179,7 @@ REFUSALS: tuple[Refusal, ...] = (
     _token("invalid_grant: ip restricted", "ip_restricted", 4),
     _token("invalid_grant: authentication failure", "login_failed", 4),
     _token("invalid_grant: login rate exceeded", "login_failed", 4),
-    _token("invalid_grant: activation secret invalid", "login_failed", 4),
+    _token("invalid_grant: activation secret invalid", "token_expired", 4),
     _token("invalid_grant: user hasn't approved this consumer", "app_not_approved", 4),
     _token(
         "invalid_grant: request not supported on this domain",

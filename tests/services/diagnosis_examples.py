@@ -116,6 +116,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "token_expired": (
         '{"error":"invalid_grant","error_description":"expired access/refresh token"}',
         '[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]',
+        '{"error":"invalid_grant","error_description":"activation secret invalid"}',
+        "LoginHistory: LOGIN_OAUTH_INVALID_DS, App_HaihaiConnect",
         "Unable to refresh session due to: expired access/refresh token",
         "403 Forbidden text/plain Bad_OAuth_Token",
         '<?xml version="1.0" encoding="UTF-8"?><Errors><Error><errorCode>'
@@ -141,8 +143,6 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "login_failed": (
         '{"error":"invalid_grant","error_description":"authentication failure"}',
-        '{"error":"invalid_grant","error_description":"activation secret invalid"}',
-        "LoginHistory: LOGIN_OAUTH_INVALID_DS, App_HaihaiConnect",
         "INVALID_LOGIN: Invalid username, password, security token; or user locked "
         "out.",
         "Please check your username and password. If you still can't log in, contact "

@@ -22,6 +22,9 @@ TOKENS: tuple[Rule, ...] = (
         0.95,
         (
             "expired access/refresh token",
+            "activation secret invalid",
+            "LOGIN_OAUTH_INVALID_DS",
+            "更新トークンが無効になりました",
             "Unable to refresh session",
             "トークン更新の応答が失われ",
             "連携トークンの期限が切れ",
@@ -112,8 +115,6 @@ TOKENS: tuple[Rule, ...] = (
         0.9,
         (
             "authentication failure",
-            "activation secret invalid",
-            "LOGIN_OAUTH_INVALID_DS",
             "LOGIN_ERROR_RATE_EXCEEDED",
             "Login rate exceeded",
             "LOGIN_DURING_RESTRICTED_TIME",

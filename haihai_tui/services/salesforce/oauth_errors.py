@@ -70,11 +70,6 @@ _TABLE: tuple[tuple[str, str, _Entry], ...] = (
     ("invalid_grant", "login rate", (AuthorisationNeeded, "login_failed", _LOGIN)),
     (
         "invalid_grant",
-        "activation secret",
-        (AuthorisationNeeded, "login_failed", _LOGIN),
-    ),
-    (
-        "invalid_grant",
         "approved this consumer",
         (AuthorisationNeeded, "app_not_approved", _APPROVE),
     ),
