@@ -8,6 +8,7 @@ the file, is refused here whatever the caller meant.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from haihai_tui.errors import ConnectorError, NotOffered, text
 from haihai_tui.services.haihai import answers, csvfile, csvtext, retrieval
 from haihai_tui.services.haihai import rows as read
+from haihai_tui.services.haihai.ahead import one_ahead
 from haihai_tui.services.haihai.connection import Account, Connection, OnCall
 from haihai_tui.services.haihai.wire import Wire
 from haihai_tui.services.http import Channel
@@ -125,14 +127,15 @@ class HaihaiClient:
             line_break=wire.line_break,
             prefix=f"haihai-{batch.kind.name.lower()}",
         )
-        for file in files:
-            try:
-                answer = self._connection.upload(fields, file.path)
-            finally:
-                file.path.unlink(missing_ok=True)
-            yield Receipt(
-                answer.job, batch.kind, file.path.name, file.first_row, file.rows
-            )
+        with closing(one_ahead(files, _remove)) as packed:
+            for file in packed:
+                try:
+                    answer = self._connection.upload(fields, file.path)
+                finally:
+                    _remove(file)
+                yield Receipt(
+                    answer.job, batch.kind, file.path.name, file.first_row, file.rows
+                )
 
     def _fields(self, batch: Batch) -> dict[str, str]:
         wire = self._wire
@@ -146,6 +149,10 @@ class HaihaiClient:
             wire.report_part: wire.report_value,
             **self._connection.target(batch.group),
         }
+
+
+def _remove(file: csvfile.PackedFile) -> None:
+    file.path.unlink(missing_ok=True)
 
 
 def _require_harmless(batch: Batch) -> None:
