@@ -41,6 +41,7 @@ _COLUMNS: tuple[tuple[str, Text], ...] = (
     ("differences", text("不一致")),
     ("mended", text("反映済み")),
     ("unconfirmed", text("結果未確認")),
+    ("marked", text("自動アクセスの疑い")),
     ("written", text("書き込み")),
 )
 

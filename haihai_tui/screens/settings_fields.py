@@ -14,6 +14,7 @@ from haihai_tui.screens.settings_forms import answer_of, field_id, key_of, make_
 from haihai_tui.screens.settings_mapping import MappingTable
 from haihai_tui.screens.settings_sample import Sample
 from haihai_tui.screens.widgets.forms import Deed, Deeds, Entry, Field
+from haihai_tui.screens.widgets.words import Words
 from haihai_tui.services.wizard_questions import QUESTIONS, Question, Step
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ _DEEDS: dict[Step, tuple[str, Text]] = {
     Step.CUSTOMERS: ("add-row", text("対応を追加")),
     Step.WRITE_BACK: ("make-fields", text("足りない項目を作成")),
 }
+
+_SPOT = text("スポット配信は停止・禁止の顧客にも届き、外部から防ぐ手段はありません。")
 
 
 class StepFields(Vertical):
@@ -74,6 +77,7 @@ class StepFields(Vertical):
         if deed := _DEEDS.get(step):
             yield Deeds([Deed(deed[1], id=deed[0])])
         if step is Step.CUSTOMERS:
+            yield Words(_SPOT, classes="wide quiet")
             yield Sample()
 
     # ----------------------------------------------------------------- answers

@@ -234,12 +234,20 @@ class PageViewSettings:
         SFIELD, "HaihaiLastViewedAt__c", text("最後に閲覧した日時の項目")
     )
     count_field: str = _key(SFIELD, "HaihaiViewCount__c", text("閲覧回数の項目"))
+    log_field: str = _key(SFIELD, "", text("閲覧履歴の項目"))
     record_url_field: str = _key(SFIELD, "", text("顧客画面 URL の項目"))
     record_url_template: str = _key(Words(), "", text("顧客画面 URL のひな形"))
     too_long: Literal["truncate", "skip"] = _key(
         Choice(("truncate", "skip")), "truncate", text("項目より長い URL の扱い")
     )
     overlap_days: int = _key(Whole(1, 3650), 400, text("閲覧履歴を読み直す日数"))
+    bot_urls: int = _key(Whole(0, 1000), 4, text("自動アクセスとみなす URL の数"))
+    bot_seconds: int = _key(Whole(0, 3600), 5, text("自動アクセスとみなす秒数"))
+    bot_agents: tuple[str, ...] = _key(
+        Several(Words(may_be_empty=False)),
+        ("bot", "crawler", "spider", "scanner", "preview"),
+        text("自動アクセスとみなすユーザーエージェント"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

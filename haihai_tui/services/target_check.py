@@ -105,6 +105,13 @@ VIEW_COUNT = Purpose(
     _metadata("Number", "閲覧回数", precision=18, scale=0),
     section="1.2.9",
 )
+VIEW_LOG = Purpose(
+    "log",
+    text("閲覧履歴の項目"),
+    frozenset(("string", "textarea")),
+    _metadata("LongTextArea", "閲覧履歴", length=32768, visibleLines=10),
+    section="1.2.9",
+)
 RECORD_URL = Purpose(
     "record_url",
     text("顧客画面 URL の項目"),
@@ -155,6 +162,7 @@ def page_view_targets(settings: PageViewSettings) -> Iterator[Target]:
         (settings.url_field, VIEWED_URL),
         (settings.viewed_at_field, VIEWED_AT),
         (settings.count_field, VIEW_COUNT),
+        (settings.log_field, VIEW_LOG),
         (settings.record_url_field, RECORD_URL),
     )
     yield from _targets(settings.objects, wanted)

@@ -55,12 +55,20 @@ class SuppressionsConfig:
 
 @dataclass(frozen=True, slots=True)
 class PageViewsConfig:
+    """`bot_*` are a `views.BotRule`."""
+
     sobjects: tuple[str, ...]
     url_field: str = ""
     viewed_at_field: str = ""
     count_field: str = ""
+    log_field: str = ""
+    record_url_field: str = ""
+    record_url_template: str = ""
     too_long: Literal["truncate", "skip"] = "truncate"
     overlap_days: int = 400
+    bot_urls: int = 0
+    bot_seconds: int = 0
+    bot_agents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class FlowOutcome:
 
     `read` counts records (or members, or views) read; `rejected` the records with
     an open reject after the run; `held` those waiting for a person; `written` the
-    rows that a service accepted; `unconfirmed` those accepted with no result yet.
+    rows that a service accepted; `unconfirmed` those accepted with no result yet;
+    `marked` the views kept in all that are suspected to be a program's and not counted.
     `done` says that the flow came through, whatever became of the others.
     `differences` between both sides that a comparison found, `mended` those of them
     that were written.
@@ -42,6 +43,7 @@ class FlowOutcome:
     rejected: int = 0
     written: int = 0
     unconfirmed: int = 0
+    marked: int = 0
     set_aside: int = 0
     differences: int = 0
     mended: int = 0

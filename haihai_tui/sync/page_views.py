@@ -1,18 +1,20 @@
 """顧客閲覧 URL 連携, HaiHai Mail → Salesforce.
 
-Every click or visit has a key made of address, URL, time and kind, and counts
-once, however often it is read.  The ledger holds last URL, last time and count per
-address; what is written are those absolute values, so repeating is harmless.
+An event is address, URL, time and kind, and counts once, however often it is read.
+The ledger keeps all events of an address and what they come to: last URL, last time,
+count.  What is written are those absolute values, so repeating is harmless.  An address
+that nothing was measured of has no line, and its records stay empty: not measured is
+not zero.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from haihai_tui.sync import guard
 from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
@@ -27,25 +29,31 @@ from haihai_tui.sync.moments import (
 from haihai_tui.sync.ports import Field, Transaction, View
 from haihai_tui.sync.reading import literal, parse_moment
 from haihai_tui.sync.services import Services
-from haihai_tui.sync.tables.fixed import FixedTable, TableDamaged, patch_fixed
+from haihai_tui.sync.tables.fixed import TableDamaged
 from haihai_tui.sync.tables.lines import LineChange, LineTable, write_lines
 from haihai_tui.sync.tables.sorting import sort_records
-from haihai_tui.sync.writeback_source import Source, Target, Wanted, write_changed
+from haihai_tui.sync.views import BotRule, Viewed, ViewEvent, marked_in
+from haihai_tui.sync.writeback_source import (
+    NULL,
+    Source,
+    Target,
+    Wanted,
+    write_changed,
+)
 
 FLOW = "page-views"
 LEDGER = "page-views.ledger"
-SEEN = "page-views.seen"
 CURSOR = "page-views"
-SEEN_WIDTH = KEY_BYTES + 1
 _KEY_HEX = 2 * KEY_BYTES
 _SEPARATOR = b"\x1f"
 _CONTROL = dict.fromkeys([*range(32), 127])
+_RULE = "rule"
 
 
 class ViewTable(LineTable):
-    """Per address (key in hex): count, last time, last URL."""
+    """Per address (key in hex): what it comes to and all events, a `Viewed` each."""
 
-    what = "haihai-page-views"
+    what = "haihai-viewed"
 
 
 class PageViews(Source):
@@ -58,12 +66,13 @@ class PageViews(Source):
     ) -> None:
         super().__init__(services)
         self._config: PageViewsConfig = services.config.page_views
+        self._rule = BotRule(
+            self._config.bot_urls, self._config.bot_seconds, self._config.bot_agents
+        )
         self._from_file = views_from_file
         self._next_ledger = services.next_table(LEDGER)
-        self._next_seen = services.next_table(SEEN)
         self._cursor: str | None = None
-        self._whole = False
-        self._superseded: list[Path] = []
+        self._superseded: Path | None = None
         self._ledger: ViewTable | None = None
 
     @property
@@ -73,7 +82,13 @@ class PageViews(Source):
     @property
     def field_names(self) -> tuple[str, ...]:
         config = self._config
-        names = (config.url_field, config.viewed_at_field, config.count_field)
+        names = (
+            config.url_field,
+            config.viewed_at_field,
+            config.count_field,
+            config.log_field,
+            config.record_url_field,
+        )
         return tuple(name for name in names if name)
 
     def types_for(self, field_name: str) -> frozenset[str]:
@@ -81,18 +96,24 @@ class PageViews(Source):
             return MOMENT_TYPES
         if field_name == self._config.count_field:
             return frozenset(("double", "int", "long", "currency", *TEXT_TYPES))
+        if field_name == self._config.log_field:
+            return TEXT_TYPES
         return frozenset(("url", *TEXT_TYPES))
 
     @property
     def had_ledger(self) -> bool:
-        return self._whole
+        return self._superseded is not None
+
+    @property
+    def marked(self) -> int:
+        return self._ledger.weight if self._ledger else 0
 
     # ----------------------------------------------------------------- reading
 
     def _views(self) -> Iterator[View]:
         if self._from_file is not None:
             return self._from_file
-        cursor = self.services.state.cursor(CURSOR) if self._whole else None
+        cursor = self.services.state.cursor(CURSOR) if self._superseded else None
         # The service may tell an old event late; each counts once all the same.
         overlap = timedelta(days=self._config.overlap_days)
         since = parse_moment(cursor) - overlap if cursor else None
@@ -101,102 +122,73 @@ class PageViews(Source):
         return views
 
     def collect(self, changed: IO[bytes]) -> None:
-        self._whole = self._tables_are_whole()
-        events = sort_records(self._keyed(), _whole, self.folder, "views")
-        fresh = self._fresh(events)
-        by_address = sort_records(fresh, _whole, self.folder, "fresh")
         old = self._open_ledger()
+        events = sort_records(self._keyed(), _key_of, self.folder, "views")
         touched = self.folder / "ledger.changes"
-        with touched.open("wb") as out:
-            moved = self._moved(by_address, old, out)
-            self.changed = write_changed(changed, moved)
-        self._write_ledger(old, touched)
-        self._write_seen()
-        if old:
-            old.close()
+        try:
+            with touched.open("wb") as out:
+                self.changed = write_changed(changed, self._moved(events, old, out))
+            self._write_ledger(old, touched)
+        finally:
+            if old:
+                old.close()
 
     def _keyed(self) -> Iterator[bytes]:
-        for address, url, at, kind, _ in self._views():
+        for address, url, at, kind, agent in self._views():
             self.read += 1
             folded = fold_address(address)
             if folded is None:
                 continue
-            moment = to_the_second(at)
-            told = f"{folded}\x00{url}\x00{moment}\x00{kind}".encode()
-            event = blake2b(told, digest_size=KEY_BYTES).hexdigest().encode()
-            key = address_key(folded).hex().encode()
-            clean = url.translate(_CONTROL).encode()
-            yield _SEPARATOR.join((event, key, moment.encode(), clean, folded.encode()))
-
-    def _fresh(self, events: Iterator[bytes]) -> Iterator[bytes]:
-        """Each event that no run has counted yet, once; notes its key."""
-        self._delta = self.folder / "seen.delta"
-        last = b""
-        with (
-            FixedTable(self._table(SEEN), SEEN_WIDTH, KEY_BYTES) as seen,
-            self._delta.open("wb") as out,
-        ):
-            for line in events:
-                event = line[:_KEY_HEX]
-                if event == last:
-                    continue
-                last = event
-                key = bytes.fromhex(event.decode())
-                if seen.find(key):
-                    continue
-                out.write(key + b"v")
-                yield line[_KEY_HEX + 1 :]
+            parts = (
+                address_key(folded).hex(),
+                folded,
+                to_the_second(at),
+                *(one.translate(_CONTROL) for one in (url, kind, agent)),
+            )
+            yield _SEPARATOR.join(part.encode("utf-8", "replace") for part in parts)
 
     def _moved(
         self, lines: Iterator[bytes], old: ViewTable | None, out: IO[bytes]
     ) -> Iterator[tuple[bytes, str]]:
-        for key, group in groupby(lines, key=_key_of):
-            count, at, url = 0, b"", b""
-            known = old.find(key) if old else None
-            if known is not None:
-                count, at, url = _split(known)
-            address = b""
-            for line in group:
-                _, moment, viewed, address = line.split(_SEPARATOR)
-                count += 1
-                if moment >= at:
-                    at, url = moment, viewed
-            new = b"\t".join((key, str(count).encode(), at, url))
-            out.write(_SEPARATOR.join((key, known or b"", new)) + b"\n")
-            yield bytes.fromhex(key.decode()), address.decode()
-
-    def _table(self, name: str) -> Path | None:
-        return self.services.table(name) if self._whole else None
-
-    def _tables_are_whole(self) -> bool:
-        """Ledger and seen events belong together: one without the other would count
-        twice or never, so both are made anew from what the service still tells."""
-        ledger = self.services.table(LEDGER)
-        if ledger is None or self.services.table(SEEN, SEEN_WIDTH) is None:
-            return False
-        try:
-            ViewTable(ledger, _KEY_HEX).close()
-        except TableDamaged:
-            return False
-        return True
+        """Addresses whose line changes.  With another rule than before, every line
+        that is known is judged anew."""
+        groups: Groups = (
+            (key, list(group)) for key, group in groupby(lines, key=_key_of)
+        )
+        if old is not None and old.head.get(_RULE) != self._rule.written:
+            groups = _with_all(groups, old)
+        for key, group in groups:
+            line = old.find(key) if old else None
+            known = Viewed.read(line) if line else None
+            events = [*(known.events if known else ()), *map(_event, group)]
+            address = known.address if known else _address(group[0])
+            new = Viewed.judged(address, events, self._rule)
+            if new == known:
+                continue
+            written = new.line(key)
+            out.write(_SEPARATOR.join((key, line or b"", written)) + b"\n")
+            yield bytes.fromhex(key.decode()), address
 
     def _open_ledger(self) -> ViewTable | None:
-        path = self._table(LEDGER)
-        return ViewTable(path, _KEY_HEX) if path else None
+        """The last ledger; where it is damaged it is made anew from what the service
+        still tells."""
+        path = self.services.table(LEDGER)
+        if path is None:
+            return None
+        try:
+            table = ViewTable(path, _KEY_HEX)
+        except TableDamaged:
+            return None
+        self._superseded = path
+        return table
 
     def _write_ledger(self, old: ViewTable | None, touched: Path) -> None:
+        head = {"what": ViewTable.what, _RULE: self._rule.written}
         with touched.open("rb") as stream:
             changes = (_line_change(line) for line in stream)
-            head = {"what": ViewTable.what}
-            write_lines(self._next_ledger, head, old, changes, self.changed)
+            target = self._next_ledger
+            write_lines(target, head, old, changes, self.changed, marked_in)
         self._ledger = ViewTable(self._next_ledger, _KEY_HEX)
-
-    def _write_seen(self) -> None:
-        with (
-            FixedTable(self._table(SEEN), SEEN_WIDTH, KEY_BYTES) as old,
-            FixedTable(self._delta, SEEN_WIDTH, KEY_BYTES) as new,
-        ):
-            patch_fixed(old, new, new.count, self._next_seen)
 
     # ----------------------------------------------------------------- writing
 
@@ -207,24 +199,36 @@ class PageViews(Source):
     def wanted(
         self, key: bytes, target: Target, current: Mapping[str, str]
     ) -> Wanted | None:
-        found = self._ledger.find(key.hex().encode()) if self._ledger else None
-        if found is None:
+        line = self._ledger.find(key.hex().encode()) if self._ledger else None
+        if line is None:
             return None
-        count, at, url = _split(found)
+        found, config = Viewed.read(line), self._config
         fields = {field.name: field for field in target.fields}
         values: dict[str, str] = {}
-        if field := fields.get(self._config.url_field):
-            shown = self._fitting(field, url.decode())
+        if field := fields.get(config.url_field):
+            shown = self._fitting(field, found.url)
             if shown is not None and shown != current[field.name]:
-                values[field.name] = shown
-        if field := fields.get(self._config.viewed_at_field):
-            moment = field_moment(field, at.decode())
+                values[field.name] = shown or NULL
+        if field := fields.get(config.viewed_at_field):
+            moment = field_moment(field, found.at)
             if moment != normal_moment(field, current[field.name]):
-                values[field.name] = moment
-        field = fields.get(self._config.count_field)
-        if field and _number(current[field.name]) != count:
-            values[field.name] = str(count)
+                values[field.name] = moment or NULL
+        field = fields.get(config.count_field)
+        if field and _number(current[field.name]) != found.count:
+            values[field.name] = str(found.count)
+        if field := fields.get(config.log_field):
+            log = found.log(self._rule, field.length)
+            if log.replace("\n", " ") != current[field.name].replace("\r", ""):
+                values[field.name] = log or NULL
+        if field := fields.get(config.record_url_field):
+            link = self._fitting(field, self._record_url(found.address))
+            if link and link != current[field.name]:
+                values[field.name] = link
         return Wanted(values)
+
+    def _record_url(self, address: str) -> str:
+        quoted = quote(address, safe="")
+        return self._config.record_url_template.replace("{address}", quoted)
 
     def _fitting(self, field: Field, url: str) -> str | None:
         if not field.length or len(url) <= field.length:
@@ -235,35 +239,49 @@ class PageViews(Source):
         return guard.Weight(FLOW, total=self.read)
 
     def keep(self, transaction: Transaction) -> None:
-        self._superseded = [
-            path for path in (self._table(LEDGER), self._table(SEEN)) if path
-        ]
         transaction.set_snapshot(LEDGER, self._next_ledger.name)
-        transaction.set_snapshot(SEEN, self._next_seen.name)
         if self._cursor:
             transaction.set_cursor(CURSOR, self._cursor)
 
     def done(self) -> None:
         self.close()
-        for path in self._superseded:
-            path.unlink(missing_ok=True)
+        if self._superseded:
+            self._superseded.unlink(missing_ok=True)
 
     def close(self) -> None:
         if self._ledger:
             self._ledger.close()
 
 
-def _whole(line: bytes) -> bytes:
-    return line
+Groups = Iterator[tuple[bytes, list[bytes]]]
+
+
+def _with_all(groups: Groups, old: ViewTable) -> Groups:
+    """The groups, and an empty one for each other line that is known; ascending."""
+    known = (_key_of(line) for line in old.lines())
+    group, key = next(groups, None), next(known, None)
+    while group is not None or key is not None:
+        if group is not None and (key is None or group[0] <= key):
+            if group[0] == key:
+                key = next(known, None)
+            yield group
+            group = next(groups, None)
+        elif key is not None:
+            yield key, []
+            key = next(known, None)
 
 
 def _key_of(line: bytes) -> bytes:
     return line[:_KEY_HEX]
 
 
-def _split(line: bytes) -> tuple[int, bytes, bytes]:
-    _, count, at, url = line.split(b"\t", 3)
-    return int(count), at, url
+def _address(line: bytes) -> str:
+    return line.split(_SEPARATOR, 2)[1].decode()
+
+
+def _event(line: bytes) -> ViewEvent:
+    _, _, moment, url, kind, agent = line.decode().split("\x1f")
+    return ViewEvent(moment, url, kind, agent)
 
 
 def _line_change(line: bytes) -> LineChange:

@@ -244,6 +244,7 @@ class WriteBack:
             updated=plan.updated - len(self._refused),
             rejected=plan.rejects.count,
             written=self.written,
+            marked=source.marked,
             set_aside=plan.set_aside,
             cursor=min(plan.cursors.values(), default=None),
         )

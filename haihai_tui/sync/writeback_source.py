@@ -65,6 +65,11 @@ class Source(ABC):
         self.changed = 0
 
     @property
+    def marked(self) -> int:
+        """Events that are kept and do not count; known after `collect`."""
+        return 0
+
+    @property
     @abstractmethod
     def sobjects(self) -> tuple[str, ...]: ...
 

@@ -24,6 +24,7 @@ COUNTS: tuple[tuple[str, Text], ...] = (
     ("skipped", text("対象外")),
     ("rejected", text("エラー")),
     ("unconfirmed", text("結果未確認")),
+    ("marked", text("自動アクセスの疑い")),
     ("written", text("書き込み")),
 )
 """What became of records, in the order in which people ask."""
