@@ -16,7 +16,7 @@ CUSTOMERS = 1000
 SEED = 1
 
 _FOR_ALL = ("run_sync", "retry", "status", "check")
-_STATUS = ("alert", "test_alert")
+_STATUS = ("alert", "test_alert", "verify_audit")
 _RUN = ("plan", "full")
 _RUN_OR_RECONCILE = ("from_file", "confirm")
 _SERVED = ("customers", "seed", "salesforce_port", "haihai_port", "state")
@@ -52,6 +52,7 @@ class Arguments:
     alert: bool
     test_alert: bool
     all_profiles: bool
+    verify_audit: bool
 
 
 _MODES = (
@@ -208,6 +209,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="通知の送信テスト / send a test by mail and webhook",
     )
+    group.add_argument(
+        "--verify-audit",
+        action="store_true",
+        help="監査ログの改ざんを調べる / check the audit log's chain",
+    )
     group = parser.add_argument_group("--sandbox, --demo")
     group.add_argument(
         "--write-profile",
@@ -318,6 +324,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         alert=found.alert,
         test_alert=found.test_alert,
         all_profiles=found.all_profiles,
+        verify_audit=found.verify_audit,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from haihai_tui.arguments import Arguments
 from haihai_tui.errors import ExitCode, SettingsError, text
+from haihai_tui.headless.actor import system_actor
 from haihai_tui.headless.output import Output
 from haihai_tui.services.checks.all import check_profile
 from haihai_tui.services.checks.model import (
@@ -80,7 +81,9 @@ def _bundle(arguments: Arguments, output: Output, home: Home, profile: str) -> E
         raise SettingsError(text("ファイル名を指定してください。"))
     results = _check(output, home, profile)
     path = Path(arguments.value)
-    bundle = write_bundle(home, profile, path, results, output.render, os.environ)
+    bundle = write_bundle(
+        home, profile, path, results, output.render, os.environ, system_actor()
+    )
     if output.as_json:
         output.record(
             {

@@ -16,6 +16,7 @@ from haihai_tui.services.secret_keys import KeySource
 from haihai_tui.services.secrets import SecretStore
 from haihai_tui.services.settings import list_profiles, load_profile
 from haihai_tui.services.settings_edit import Change, export_settings, exported
+from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import open_database
 
 
@@ -42,6 +43,17 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
 
 def _export(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
     settings = load_profile(home, profile)
+    database = open_database(home, settings.store.url)
+    try:
+        audit.note(
+            database,
+            actor=system_actor(),
+            action="exported",
+            subject=arguments.value or "",
+            profile=profile,
+        )
+    finally:
+        database.close()
     if arguments.value == "-":
         output.line(exported(settings).decode().rstrip("\n"))
         return ExitCode.OK

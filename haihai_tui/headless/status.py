@@ -43,6 +43,11 @@ _COUNTS = (
 def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitCode:
     settings = load_profile(home, profile)
     code = ExitCode.OK
+    if arguments.verify_audit:
+        # Deferred: reads the whole log.
+        from haihai_tui.headless.audit import verify
+
+        return verify(output, home, settings)
     if arguments.alert or arguments.test_alert:
         # Deferred: cron asks for the bare status every minute.
         from haihai_tui.headless.alerts import look, send_test

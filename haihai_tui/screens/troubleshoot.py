@@ -361,7 +361,9 @@ class TroubleshootScreen(ConsoleScreen):
             ctx = self.ctx
             fresh = results or check_profile(ctx.home, ctx.profile, ctx.environ)
             return BundleWritten(
-                write_bundle(ctx.home, ctx.profile, path, fresh, self.t, ctx.environ)
+                write_bundle(
+                    ctx.home, ctx.profile, path, fresh, self.t, ctx.environ, ctx.actor
+                )
             )
 
         self.background(work, "bundle")

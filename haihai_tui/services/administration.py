@@ -153,7 +153,17 @@ class Administration:
             self._home.data_folder(profile),
             render,
         )
-        return watch.test()
+        deliveries = watch.test()
+        audit.note(
+            self._database,
+            actor=self._operator.name,
+            action="alerts_tested",
+            subject=profile,
+            profile=profile,
+            after={one.channel: one.problem is None for one in deliveries},
+            clock=self._clock,
+        )
+        return deliveries
 
     def _secrets(self, profile: str) -> SecretStore:
         return SecretStore(self._home, profile, KeySource(self._home, self._environ))
@@ -190,6 +200,14 @@ class Administration:
         self._require(Action.RUN)
         full = path.expanduser().absolute()
         export_settings(load_profile(self._home, name), full)
+        audit.note(
+            self._database,
+            actor=self._operator.name,
+            action="exported",
+            subject=str(full),
+            profile=name,
+            clock=self._clock,
+        )
         return full
 
     def import_profile(self, name: str, path: Path) -> tuple[Change, ...]:

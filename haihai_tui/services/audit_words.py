@@ -29,6 +29,11 @@ _LABELS: Mapping[str, Text] = {
     "confirm": text("安全停止の確認"),
     "review": text("確認待ちの回答"),
     "run_stopped": text("実行の中断"),
+    "run_started": text("実行の開始"),
+    "rejects_dismissed": text("エラーの除外"),
+    "exported": text("書き出し"),
+    "key_replaced": text("鍵の交換"),
+    "alerts_tested": text("通知のテスト"),
 }
 _ROLE_ACTIONS = ("operator_added", "role_changed")
 

@@ -26,7 +26,7 @@ from haihai_tui.services.passwords import (
     new_initial_password,
     require_acceptable,
 )
-from haihai_tui.services.roles import Operator, Role
+from haihai_tui.services.roles import Action, Operator, Role, require
 from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.schema import operators, used_passwords
@@ -43,6 +43,15 @@ class SignInRefused(SettingsError):
     """Wrong name or password, or too many of them; `wait_s` seconds to wait."""
 
     wait_s = 0.0
+
+
+def require_now(database: Database, operator: Operator, action: Action) -> None:
+    """SettingsError unless the operator may do it by their role as it is now.
+
+    It may have been taken away since they signed in.  Somebody who is not on record
+    is judged by what they bring.
+    """
+    require(Operators(database).get(operator.name) or operator, action)
 
 
 def folded(name: str) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from haihai_tui.services.roles import Action, Operator, require
+from haihai_tui.services.operators import require_now
+from haihai_tui.services.roles import Action, Operator
 from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.rejects import RejectRow, Rejects
@@ -36,7 +37,7 @@ class RejectDesk:
 
     def dismiss(self, ids: Sequence[int], operator: Operator) -> int:
         """Put them aside until value or cause change; logged.  Returns how many."""
-        require(operator, Action.RETRY)
+        require_now(self._database, operator, Action.RETRY)
         gone = 0
         with self._database.write() as connection:
             for at in range(0, len(ids), _AT_ONCE):

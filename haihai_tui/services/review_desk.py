@@ -12,7 +12,8 @@ from itertools import islice
 from typing import Any, Protocol
 
 from haihai_tui.services.links import salesforce_link
-from haihai_tui.services.roles import Action, Operator, require
+from haihai_tui.services.operators import require_now
+from haihai_tui.services.roles import Action, Operator
 from haihai_tui.services.settings_schema import Settings
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.reviews import ReviewRow, Reviews
@@ -57,6 +58,7 @@ class ReviewDesk:
     """The open questions of one profile, for an operator."""
 
     def __init__(self, database: Database, profile: str) -> None:
+        self._database = database
         self._reviews = Reviews(database, profile)
 
     def open(self) -> list[ReviewRow]:
@@ -69,7 +71,7 @@ class ReviewDesk:
 
     def decide(self, review_id: int, decision: str, operator: Operator) -> None:
         """One of the candidates, or `NOBODY`; logged.  The next run goes by it."""
-        require(operator, Action.REVIEW)
+        require_now(self._database, operator, Action.REVIEW)
         self._reviews.decide(review_id, decision, operator.name)
 
 

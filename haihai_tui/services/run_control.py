@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from haihai_tui.errors import ConnectorError, ExitCode, SettingsError, text
 from haihai_tui.services.lock import held, holder_of
 from haihai_tui.services.paths import Home
-from haihai_tui.services.roles import Action, Operator, require
+from haihai_tui.services.roles import Action, Operator
 from haihai_tui.services.runs import RunRequest, RunResult, Stopper, Work
 from haihai_tui.services.stop_requests import ask_to_stop
 from haihai_tui.services.store.database import Database
@@ -101,7 +101,7 @@ class RunControl:
         SettingsError without the right or with no flow, LockHeld where the profile
         is being run on this machine; all else is found in `current()`.
         """
-        require(operator, Action.CONFIRM if options.confirm else Action.RUN)
+        self._require(operator, Action.CONFIRM if options.confirm else Action.RUN)
         if not flows:
             raise SettingsError(
                 text("実行する連携が選ばれていません。"),
@@ -125,7 +125,7 @@ class RunControl:
         `typed` must be the run's id.  The run itself logs the confirmation in the
         transaction that accepts it (`Runs.confirm`).
         """
-        require(operator, Action.CONFIRM)
+        self._require(operator, Action.CONFIRM)
         if typed.strip() != run_id:
             raise SettingsError(
                 text("入力が実行番号と一致しません。"),
@@ -141,7 +141,7 @@ class RunControl:
 
     def retry(self, flows: tuple[str, ...], operator: Operator) -> None:
         """Run the flows concerned by rejects; all their rejects are tried again."""
-        require(operator, Action.RETRY)
+        self._require(operator, Action.RETRY)
         self.start(flows, Options(), operator, mode="retry")
 
     def stop(self, operator: Operator) -> bool:
@@ -149,7 +149,7 @@ class RunControl:
 
         Returns whether there was one.
         """
-        require(operator, Action.RUN)
+        self._require(operator, Action.RUN)
         attempt = self.current()
         if attempt is not None and not attempt.over:
             attempt.stopper.stop(ExitCode.INTERRUPTED)
@@ -159,6 +159,12 @@ class RunControl:
             return attempt is not None and not attempt.over
         ask_to_stop(place.database, place.profile, holder.run_id, operator)
         return True
+
+    def _require(self, operator: Operator, action: Action) -> None:
+        # Deferred: the database driver loads when it is first needed.
+        from haihai_tui.services.operators import require_now
+
+        require_now(self._place.database, operator, action)
 
     def _halted(self, run_id: str) -> RunRow:
         # Deferred: the database driver loads when it is first needed.

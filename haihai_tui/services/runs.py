@@ -37,6 +37,7 @@ from haihai_tui.services.store.events import NewEvent, append_events
 from haihai_tui.services.store.facts import AUTHORISATION, Facts
 from haihai_tui.services.store.runs import Runs, new_run_id
 from haihai_tui.services.store.times import Clock, stamp, utc_now
+from haihai_tui.services.wording import WRITELESS_MODES
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.outcome import RunOutcome
 
@@ -213,7 +214,7 @@ class Conductor:
         self, request: RunRequest, work: Work, listeners: Sequence[Listener]
     ) -> RunResult:
         started = self.clock()
-        schedule = self.schedule if request.mode != "plan" else None
+        schedule = None if request.mode in WRITELESS_MODES else self.schedule
         run_id = new_run_id(started)
         try:
             if schedule is not None:

@@ -21,6 +21,7 @@ from haihai_tui.services.paths import Home
 from haihai_tui.services.store.failures import newer, translate
 from haihai_tui.services.store.times import moment_of
 from haihai_tui.services.store.version import VERSION
+from haihai_tui.services.wording import WRITELESS_MODES
 
 Rows = list[Mapping[str, Any]]
 Ask = Callable[[str], Rows]
@@ -75,10 +76,11 @@ def status(
         }
 
 
+_WRITELESS = "({})".format(", ".join(f"'{one}'" for one in sorted(WRITELESS_MODES)))
 _LAST = """
 SELECT f.flow AS flow, max(f.finished_at) AS at
 FROM run_flows AS f JOIN runs AS r ON r.run_id = f.run_id
-WHERE f.profile = :profile AND r.mode <> 'plan' AND f.status IN ({statuses})
+WHERE f.profile = :profile AND r.mode NOT IN {writeless} AND f.status IN ({statuses})
 GROUP BY f.flow ORDER BY f.flow
 """
 _VERSION = "SELECT max(version) AS version FROM schema_version"
@@ -93,7 +95,7 @@ WHERE profile = :profile AND day = (
   WHERE profile = :profile AND service = b.service AND api = b.api
 ) ORDER BY service, api
 """
-_OVER = "AND mode <> 'plan' AND finished_at IS NOT NULL"
+_OVER = f"AND mode NOT IN {_WRITELESS} AND finished_at IS NOT NULL"
 """Runs that are over and moved something, or tried to."""
 _RUNS = """
 SELECT run_id, mode, flows, status, exit_code, started_at, finished_at, confirmed_at
@@ -145,7 +147,7 @@ def _named(table: str, value: str) -> str:
 
 def _last(ask: Ask, statuses: str) -> dict[str, str]:
     """When each flow last came through; a plan moves nothing and does not count."""
-    rows = ask(_LAST.format(statuses=statuses))
+    rows = ask(_LAST.format(statuses=statuses, writeless=_WRITELESS))
     return {row["flow"]: row["at"] for row in rows}
 
 

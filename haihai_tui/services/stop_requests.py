@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from haihai_tui.errors import ConnectorError
-from haihai_tui.services.roles import Action, Operator, require
+from haihai_tui.services.operators import require_now
+from haihai_tui.services.roles import Action, Operator
 from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.facts import Facts
@@ -27,7 +28,7 @@ def ask_to_stop(
     database: Database, profile: str, run_id: str, operator: Operator
 ) -> None:
     """Ask the run to end after its batch; logged.  SettingsError without the right."""
-    require(operator, Action.RUN)
+    require_now(database, operator, Action.RUN)
     with database.write() as connection:
         Facts(database, profile).set({FACT: run_id})
         audit.append(

@@ -32,6 +32,7 @@ from haihai_tui.services.secret_keys import KeySource
 from haihai_tui.services.secrets import SecretStore
 from haihai_tui.services.settings import load_profile, to_table
 from haihai_tui.services.status import status
+from haihai_tui.services.store import audit
 from haihai_tui.services.store.codec import mask_addresses
 from haihai_tui.services.store.database import open_database
 from haihai_tui.services.store.events import last_events
@@ -66,11 +67,12 @@ def write_bundle(
     results: Sequence[CheckResult],
     render: Render,
     environ: Mapping[str, str],
+    actor: str,
 ) -> Bundle:
     """Write the archive (zip, 0600) and return what it holds.
 
-    `results` are the answers of the checks; `render` gives their language.
-    SettingsError where the file cannot be written.
+    `results` are the answers of the checks; `render` gives their language; `actor`
+    is for the audit log.  SettingsError where the file cannot be written.
     """
     secrets = known_secrets(SecretStore(home, profile, KeySource(home, environ)))
     parts = {
@@ -87,7 +89,28 @@ def write_bundle(
             archive.writestr(zipfile.ZipInfo(name, _DATE), part)
     content = packed.getvalue()
     write_atomic(path, content)
+    _log(home, profile, path, actor)
     return Bundle(path, tuple(parts), len(content))
+
+
+def _log(home: Home, profile: str, path: Path, actor: str) -> None:
+    """A bundle is most needed where the database is broken: then it goes unlogged."""
+    try:
+        database = open_database(home, load_profile(home, profile).store.url)
+    except ConnectorError:
+        return
+    try:
+        audit.note(
+            database,
+            actor=actor,
+            action="exported",
+            subject=str(path),
+            profile=profile,
+        )
+    except ConnectorError:
+        return
+    finally:
+        database.close()
 
 
 def harmless(content: str, secrets: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from haihai_tui.errors import ConnectorError, ExitCode, text
 from haihai_tui.services.store.alerts import OK, Condition
 from haihai_tui.services.store.runs import flow_status
 from haihai_tui.services.store.times import moment_of
+from haihai_tui.services.wording import WRITELESS_MODES
 
 AUTHORISE = "authorise"
 OVERDUE = "overdue"
@@ -25,10 +26,10 @@ Found = dict[str, tuple[str, Mapping[str, Any]]]
 def after_run(summary: Mapping[str, Any], error: BaseException | None) -> Found:
     """The conditions of the run's flows.
 
-    None after a plan, an interruption, or where blackout hours cut the run off: the
-    next one goes on, as was wanted.
+    None after a plan or comparison, after an interruption, or where blackout hours
+    cut the run off: the next one goes on, as was wanted.
     """
-    if summary["mode"] == "plan" or summary["status"] == "stopped":
+    if summary["mode"] in WRITELESS_MODES or summary["status"] == "stopped":
         return {}
     if summary.get("reason"):
         return {}

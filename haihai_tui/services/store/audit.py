@@ -70,6 +70,12 @@ def append(
     )
 
 
+def note(database: Database, **line: Any) -> None:
+    """A line of its own, for a deed outside the database; fields as of `append`."""
+    with database.write() as connection:
+        append(connection, **line)
+
+
 def entries(
     database: Database,
     *,
@@ -87,14 +93,32 @@ def entries(
         return [_entry(row) for row in connection.execute(query).mappings()]
 
 
-def first_broken(database: Database) -> int | None:
-    """The `seq` of the first line that was tampered with; None where all hold."""
-    previous = ""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a look at the whole log found; `broken` is the first bad line's `seq`.
+
+    `digest` is that of the last line: noted elsewhere, it also tells whether lines
+    were cut off at the end.
+    """
+
+    lines: int
+    broken: int | None
+    digest: str
+
+
+def verify(database: Database) -> Verdict:
+    """Read the log from its first line and compute the chain anew."""
+    previous, lines = "", 0
     for row in _all_rows(database):
         if row["previous"] != previous or row["digest"] != _digest(previous, row):
-            return int(row["seq"])
-        previous = row["digest"]
-    return None
+            return Verdict(lines, int(row["seq"]), previous)
+        previous, lines = row["digest"], lines + 1
+    return Verdict(lines, None, previous)
+
+
+def first_broken(database: Database) -> int | None:
+    """The `seq` of the first line that was tampered with; None where all hold."""
+    return verify(database).broken
 
 
 def _all_rows(database: Database) -> Iterator[Any]:

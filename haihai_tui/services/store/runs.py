@@ -24,6 +24,7 @@ from haihai_tui.services.store.codec import clean, dump_json, load_json
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.schema import events, run_flows, runs
 from haihai_tui.services.store.times import Clock, stamp, utc_now
+from haihai_tui.services.wording import WRITELESS_MODES
 
 RUNNING = "running"
 STOPPED = "stopped"
@@ -103,7 +104,7 @@ class Runs:
         actor: str,
         run_id: str | None = None,
     ) -> str:
-        """Record the beginning of a run; returns its id.
+        """Record the beginning of a run, with its line in the audit log; its id.
 
         To be called under the profile's lock: a run that still counts as running
         was killed, and is closed as `stopped`.
@@ -125,6 +126,15 @@ class Runs:
         with self._database.write() as connection:
             self._close_killed(connection)
             connection.execute(runs.insert().values(**row))
+            audit.append(
+                connection,
+                actor=actor,
+                action="run_started",
+                subject=run_id,
+                profile=self._profile,
+                after={"mode": mode, "flows": list(flows)},
+                clock=self._clock,
+            )
         return run_id
 
     def finish(
@@ -240,7 +250,7 @@ class Runs:
             .where(
                 run_flows.c.profile == self._profile,
                 run_flows.c.status.in_(statuses),
-                runs.c.mode != "plan",
+                runs.c.mode.not_in(WRITELESS_MODES),
             )
             .group_by(run_flows.c.flow)
         )
@@ -290,7 +300,7 @@ class Runs:
                 .where(
                     run_flows.c.profile == self._profile,
                     run_flows.c.status.in_(statuses),
-                    runs.c.mode != "plan",
+                    runs.c.mode.not_in(WRITELESS_MODES),
                 )
                 .group_by(run_flows.c.flow)
             )
