@@ -69,6 +69,7 @@ _MODES = (
     "export_settings",
     "export_setup",
     "set",
+    "replace_key",
     "sandbox",
 )
 
@@ -161,6 +162,11 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="KEY=VALUE",
         help="設定の変更 / change settings by dotted key",
+    )
+    modes.add_argument(
+        "--replace-key",
+        action="store_true",
+        help="鍵の交換と再暗号化 / new key, all secrets encrypted anew",
     )
     modes.add_argument(
         "--sandbox",

@@ -20,6 +20,7 @@ from haihai_tui.errors import ExitCode, SettingsError, text
 from haihai_tui.headless.output import Output
 from haihai_tui.locales import choose_language
 from haihai_tui.services.console import ConsoleContext
+from haihai_tui.services.home_check import close_folders
 from haihai_tui.services.paths import Home, find_home
 from haihai_tui.services.preferences import read_preferences
 
@@ -92,6 +93,7 @@ def _run(arguments: Arguments, output: Output, home: Home, profile: str) -> Exit
         is_demo=arguments.demo,
     )
     try:
+        close_folders(home)
         first = "login" if context.has_operators() else "first_run"
         # Deferred: headless must not load it, and a refusal must not wait for it.
         from haihai_tui.app import ConsoleApp

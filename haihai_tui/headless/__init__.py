@@ -34,6 +34,7 @@ _MODULES = {
     "export_settings": "settings",
     "export_setup": "setup",
     "set": "settings",
+    "replace_key": "keys",
     "sandbox": "sandbox",
 }
 
@@ -103,9 +104,12 @@ def _run(arguments: Arguments, output: Output) -> ExitCode:
         with demo.demo_home(arguments, output) as (home, profile):
             return ExitCode(module.run(arguments, output, home, profile))
     # Deferred: `--diagnose` needs no home.
+    from haihai_tui.services.home_check import close_folders
     from haihai_tui.services.paths import find_home
 
     home = find_home(os.environ)
+    for mended in close_folders(home):
+        output.say(mended, "warning")
     if arguments.all_profiles:
         # Deferred: few command lines ask for it.
         from haihai_tui.headless.all_profiles import run_all

@@ -1,8 +1,9 @@
 """The only writer of standard output and standard error.
 
 Standard output is the result (with `--json` JSON alone), standard error narrates.
-Control characters in data never reach a terminal.  A reader that goes away, or a
-disk that is full, never stops what the mode is doing: the work outlives its telling.
+Control characters in data never reach a terminal, secrets neither stream.  A reader
+that goes away, or a disk that is full, never stops what the mode is doing: the work
+outlives its telling.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 
 from haihai_tui.errors import ConnectorError, Text, text
 from haihai_tui.locales import Catalogue
+from haihai_tui.services.redaction import conceal, redact
 
 _LEVELS = {
     "debug": text("詳細"),
@@ -66,13 +68,13 @@ class Output:
         value = {**value, **{k: v for k, v in self._about.items() if k not in value}}
         plain = not _takes_everything(sys.stdout)
         line = json.dumps(value, ensure_ascii=plain, default=self._rendered)
-        self._out(line)
+        self._out(conceal(line))
 
     def line(self, message: Text | str = "") -> None:
         """One line of the result, for people."""
         self._clear()
         shown = self.render(message) if isinstance(message, Text) else message
-        self._out(shown.translate(_UNSAFE_LINES))
+        self._out(conceal(shown).translate(_UNSAFE_LINES))
 
     def _rendered(self, value: object) -> object:
         return self.render(value) if isinstance(value, Text) else str(value)
@@ -95,7 +97,8 @@ class Output:
         """One line of narration."""
         self._clear()
         mark = "" if level == "info" else f"{self.render(_LEVELS[level])}: "
-        self._err(f"{mark}{self.render(message)}".translate(_UNSAFE_LINES) + "\n")
+        shown = conceal(f"{mark}{self.render(message)}")
+        self._err(shown.translate(_UNSAFE_LINES) + "\n")
 
     def progress(self, message: Text) -> None:
         """A line that the next one replaces; on a terminal only."""
@@ -134,7 +137,7 @@ class Output:
         )
         self.say(text("開発元に、この行と操作の内容をお知らせください。"))
         if os.environ.get("HAIHAI_TRACEBACK"):
-            traceback.print_exception(error, file=sys.stderr)
+            self._err(redact("".join(traceback.format_exception(error))))
 
     def _clear(self) -> None:
         if self._progress:

@@ -6,8 +6,11 @@ sits on their loggers and does not trust any caller to have been careful.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+from base64 import b64encode
+from urllib.parse import quote
 
 _LOGGERS = (
     "httpx",
@@ -36,19 +39,41 @@ _PATTERNS = (
     ),
 )
 
+_SHORTEST = 6
+"""A value of fewer characters would make holes everywhere."""
+
 _hidden: set[str] = set()
 
 
 def hide(secret: str) -> None:
     """Keep `secret` out of every later log line (short values are ignored)."""
-    if len(secret) >= 6:
-        _hidden.add(secret)
+    if len(secret) < _SHORTEST:
+        return
+    for form in (secret, quote(secret, safe=""), _escaped(secret)):
+        _hidden.add(form)
+    for shift in range(3):
+        # In the middle of something encoded, as of `user:password`.
+        encoded = b64encode(b"\0" * shift + secret.encode()).decode()
+        # Of the digits, those that depend on the secret alone.
+        whole = encoded[-(-shift * 8 // 6) : (shift + len(secret.encode())) * 8 // 6]
+        if len(whole) >= _SHORTEST:
+            _hidden.add(whole)
+
+
+def _escaped(secret: str) -> str:
+    return json.dumps(secret)[1:-1]
+
+
+def conceal(line: str) -> str:
+    """`line` without the secrets that this process has handled."""
+    for secret in tuple(_hidden):
+        line = line.replace(secret, "…")
+    return line
 
 
 def redact(line: str) -> str:
     """`line` without tokens, secrets and authorisation codes."""
-    for secret in _hidden:
-        line = line.replace(secret, "…")
+    line = conceal(line)
     for pattern, replacement in _PATTERNS:
         line = pattern.sub(replacement, line)
     return line

@@ -22,6 +22,7 @@ from haihai_tui.services.atomic import (
 )
 from haihai_tui.services.filelock import file_lock
 from haihai_tui.services.paths import Home
+from haihai_tui.services.redaction import hide
 from haihai_tui.services.secret import Secret
 from haihai_tui.services.secret_keys import KeySource, new_key
 
@@ -46,7 +47,9 @@ class SecretStore:
     def get(self, name: str) -> Secret | None:
         """The secret as it stands on the disk now; None where there is none."""
         token = self._load().get(name)
-        return None if token is None else Secret(self._decrypt(name, token))
+        if token is None:
+            return None
+        return Secret(_hidden(name, self._decrypt(name, token)))
 
     def names(self) -> tuple[str, ...]:
         """The names of the stored secrets, sorted; needs no key."""
@@ -67,7 +70,7 @@ class SecretStore:
             for name, value in values.items():
                 plain = value.reveal() if isinstance(value, Secret) else value
                 if plain:
-                    tokens[name] = self._encrypt(name, plain)
+                    tokens[name] = self._encrypt(name, _hidden(name, plain))
                 else:
                     tokens.pop(name, None)
             self._save(tokens)
@@ -158,6 +161,16 @@ class SecretStore:
                 cause="token_not_stored",
             ) from error
         return str(value)
+
+
+def _hidden(name: str, value: str) -> str:
+    """Keep it out of everything that is told or kept from now on.
+
+    The consumer key is shown to every browser, in the authorisation's URL.
+    """
+    if name != "salesforce.consumer_key":
+        hide(value)
+    return value
 
 
 def replace_key(home: Home, keys: KeySource) -> int:

@@ -80,3 +80,23 @@ def test_a_paused_profile_writes_nothing_and_resumes(stage: Stage) -> None:
     assert told["last_runs"] == []
     stage.set("schedule.paused=false")
     assert stage.run("customers").code == 0
+
+
+def test_the_key_is_replaced_by_one_command_and_everything_goes_on(
+    stage: Stage,
+) -> None:
+    home = home_at(stage.folder)
+    before = home.key_file.read_bytes()
+    finished = stage.command("--replace-key", "--json")
+    assert finished.code == 0, finished.err
+    assert finished.events[0]["secrets"] > 2
+    assert home.key_file.read_bytes() != before
+    assert len(home.key_file.read_text().split()) == 1
+    assert stage.run("customers").code == 0
+    verified = stage.command("--status", "--verify-audit", "--json").events[0]
+    assert verified["first_broken"] is None
+    assert verified["lines"] >= 2
+    home.secrets.chmod(0o755)
+    told = stage.command("--status", "--lang", "ja")
+    assert "狭めました" in told.err
+    assert home.secrets.stat().st_mode & 0o077 == 0

@@ -2,7 +2,8 @@
 
 Messages are stored as msgid and parameters, never as a sentence, so that an old
 reject is still read in the language of today's reader.  Foreign text is made
-storable (no NUL, no lone surrogates) and the values of people's fields are masked.
+storable (no NUL, no lone surrogates), the values of people's fields are masked, and
+secrets that the process has handled are taken out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from haihai_tui.errors import Text
+from haihai_tui.services.redaction import conceal
 
 _ADDRESS = re.compile(r"([^\s@<>\"',;:()]{1,64})@([^\s@<>\"',;:()]{1,255})")
 _LONGEST_KEY = 400
@@ -65,14 +67,10 @@ def mask_addresses(value: str) -> str:
 
 def dump_json(value: object) -> str:
     """Compact JSON; messages keep their form, unknown objects become text."""
-    return clean(
-        json.dumps(
-            _plain(value),
-            ensure_ascii=False,
-            separators=(",", ":"),
-            default=str,
-        )
+    written = json.dumps(
+        _plain(value), ensure_ascii=False, separators=(",", ":"), default=str
     )
+    return clean(conceal(written))
 
 
 def load_json(content: str) -> Any:
