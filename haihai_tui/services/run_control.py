@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from haihai_tui.errors import ConnectorError, ExitCode, SettingsError, text
 from haihai_tui.services.lock import held, holder_of
 from haihai_tui.services.paths import Home
-from haihai_tui.services.roles import Action, Operator
+from haihai_tui.services.roles import Action, Operator, require
 from haihai_tui.services.runs import RunRequest, RunResult, Stopper, Work
 from haihai_tui.services.stop_requests import ask_to_stop
 from haihai_tui.services.store.database import Database
@@ -164,7 +164,13 @@ class RunControl:
         # Deferred: the database driver loads when it is first needed.
         from haihai_tui.services.operators import require_now
 
-        require_now(self._place.database, operator, action)
+        try:
+            database = self._place.database
+        except ConnectorError:
+            # Nothing can be run either, and the attempt itself will say why.
+            require(operator, action)
+            return
+        require_now(database, operator, action)
 
     def _halted(self, run_id: str) -> RunRow:
         # Deferred: the database driver loads when it is first needed.

@@ -129,7 +129,8 @@ def test_a_confirmation_counts_once_and_is_logged(
         runs.confirm(run_id, "another")
     with pytest.raises(SettingsError):
         runs.confirm("no-such-run", "someone")
-    (entry,) = audit.entries(database)
+    entry, begun = audit.entries(database)
+    assert (begun.action, begun.subject) == ("run_started", run_id)
     assert (entry.actor, entry.action, entry.subject) == ("someone", "confirm", run_id)
 
 
