@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
-from haihai_tui.errors import AuthorisationNeeded, ConnectorError, text
+from haihai_tui.errors import (
+    AuthorisationNeeded,
+    ConnectorError,
+    SettingsError,
+    text,
+)
 from haihai_tui.services.salesforce.loopback import Paste, wait_for_callback
 from haihai_tui.services.salesforce.oauth import OAuth, PendingAuthorisation
 from haihai_tui.services.salesforce.oauth_answers import parse_answer
@@ -69,7 +74,11 @@ def authorise(
             if identify is not None:
                 identify(tokens)
                 tell(Milestone.IDENTIFIED)
-            keep(store, tokens)
+            try:
+                keep(store, tokens)
+            except ConnectorError:
+                oauth.discard(tokens)
+                raise
             tell(Milestone.STORED)
             kept.append(tokens)  # noqa: B023 - read before the next round
 
@@ -90,10 +99,14 @@ def keep(store: TokenStore, tokens: Tokens) -> None:
     try:
         with store.lock():
             store.write(tokens)
-    except OSError as error:
+    except (OSError, SettingsError) as error:
+        remedy = text("設定フォルダの空き容量と書き込み権限を確認してください。")
+        if isinstance(error, SettingsError):
+            # The store names the file and what is wrong with it.
+            remedy = text("{what} {remedy}", what=error.what, remedy=remedy)
         raise AuthorisationNeeded(
             text("連携トークンの保管に失敗しました。再度実施してください。"),
-            text("設定フォルダの空き容量と書き込み権限を確認してください。"),
+            remedy,
             cause="token_not_stored",
         ) from error
 

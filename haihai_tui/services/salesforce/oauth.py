@@ -10,6 +10,7 @@ import hmac
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -20,7 +21,12 @@ import httpx
 from authlib.common.security import generate_token  # type: ignore[import-untyped]
 from authlib.oauth2.client import OAuth2Client  # type: ignore[import-untyped]
 
-from haihai_tui.errors import AuthorisationNeeded, ConnectorError, text
+from haihai_tui.errors import (
+    AuthorisationNeeded,
+    ConnectorError,
+    SettingsError,
+    text,
+)
 from haihai_tui.services.http import Channel, Transient
 from haihai_tui.services.redaction import hide
 from haihai_tui.services.salesforce.oauth_answers import (
@@ -166,7 +172,11 @@ class OAuth:
             if not (pending.verifier and about_unknown_verifier(error)):
                 raise
             tokens = self._fetch(pending, code, "")
-        self._check_org(tokens)
+        try:
+            self._check_org(tokens)
+        except SettingsError:
+            self.discard(tokens)
+            raise
         return tokens
 
     def _code_of(self, pending: PendingAuthorisation, answer: str) -> str:
@@ -269,22 +279,31 @@ class OAuth:
 
     def revoke(self, token: str) -> bool:
         """Give a token back; False where it was dead already, which is no error."""
+        name = "POST /services/oauth2/revoke"
+        return self._channel.repeat(name, lambda: self._revoke(token))
 
-        def call() -> bool:
-            request = self._channel.client.build_request(
-                "POST",
-                f"{self._app.login_url}/services/oauth2/revoke",
-                data={"token": token},
-            )
-            response = self._channel.once(request)
-            if response.status_code == 200:
-                return True
-            error = token_error(response)
-            if b"invalid_token" not in response.content:
-                raise error
-            return False
+    def discard(self, tokens: Tokens) -> None:
+        """Give back tokens that will never be used, as far as that is possible.
 
-        return self._channel.repeat("POST /services/oauth2/revoke", call)
+        A user has five approvals of an app: the sixth revokes the oldest, which may
+        be the one in use.
+        """
+        with suppress(ConnectorError):
+            self._revoke(tokens.refresh_token or tokens.access_token)
+
+    def _revoke(self, token: str) -> bool:
+        request = self._channel.client.build_request(
+            "POST",
+            f"{self._app.login_url}/services/oauth2/revoke",
+            data={"token": token},
+        )
+        response = self._channel.once(request)
+        if response.status_code == 200:
+            return True
+        error = token_error(response)
+        if b"invalid_token" not in response.content:
+            raise error
+        return False
 
     def userinfo(self, tokens: Tokens) -> dict[str, Any]:
         """Who the token belongs to: `user_id`, `organization_id`, `urls` …"""

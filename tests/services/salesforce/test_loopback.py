@@ -21,11 +21,13 @@ from haihai_tui.errors import (
     SettingsError,
     text,
 )
+from haihai_tui.services.redaction import hide
 from haihai_tui.services.salesforce.authorise import authorise
+from haihai_tui.services.salesforce.callback_page import failed, preferred
 from haihai_tui.services.salesforce.loopback import Paste, wait_for_callback
 from haihai_tui.services.salesforce.oauth import PendingAuthorisation
 from haihai_tui.services.salesforce.tokens import Tokens
-from tests.services.salesforce.support import MemoryStore, opened, token_answer
+from tests.services.salesforce.support import MemoryStore, form, opened, token_answer
 
 STATE = "s" * 32
 
@@ -118,6 +120,32 @@ def test_shows_what_failed_in_the_browser_too() -> None:
     assert "code_expired" in body
     assert "&lt;コード&gt;" in body
     assert isinstance(it.error[0], ConnectorError)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ("", "ja"),
+        ("ja,en-US;q=0.9,en;q=0.8", "ja"),
+        ("en-US,en;q=0.9,ja;q=0.8", "en"),
+        ("fr-FR, en;q=0.7", "en"),
+        ("fr, ja;q=0.9, en;q=0.7", "ja"),
+        ("de", "ja"),
+    ],
+)
+def test_the_browsers_language_comes_first(asked: str, first: str) -> None:
+    assert preferred(asked)[0] == first
+    assert set(preferred(asked)) == {"ja", "en"}
+
+
+def test_a_secret_in_an_error_does_not_reach_the_page() -> None:
+    hide("s3cr3t-of-the-app")
+    error = AuthorisationNeeded(
+        text("refused: client_secret=abc {told}", told="s3cr3t-of-the-app"),
+        cause="unknown",
+    )
+    page = failed(error).encode(preferred("")).decode()
+    assert "s3cr3t" not in page and "client_secret=abc" not in page
 
 
 def test_an_error_without_state_is_taken() -> None:
@@ -267,12 +295,22 @@ def test_authorises_without_pkce_where_the_app_refuses_it(
     assert ["code_challenge=" in url for url in shown] == [True, False]
 
 
-def test_a_token_that_cannot_be_stored_says_so(httpx_mock: HTTPXMock) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        OSError(28, "No space left on device"),
+        SettingsError(text("ディスクに空きがありません。")),
+    ],
+)
+def test_a_token_that_cannot_be_stored_says_so_and_is_given_back(
+    httpx_mock: HTTPXMock, trouble: Exception
+) -> None:
     class Full(MemoryStore):
         def write(self, tokens: Tokens) -> None:
-            raise OSError(28, "No space left on device")
+            raise trouble
 
     httpx_mock.add_response(json=token_answer(refresh="5Aep861.new"))
+    httpx_mock.add_response()
     lines: queue.Queue[str] = queue.Queue()
 
     def show(url: str) -> None:
@@ -285,3 +323,4 @@ def test_a_token_that_cannot_be_stored_says_so(httpx_mock: HTTPXMock) -> None:
     ):
         authorise(org.oauth, Full(), show, paste=lines, timeout=3.0)
     assert caught.value.cause == "token_not_stored"
+    assert form(httpx_mock.get_requests()[-1]) == {"token": "5Aep861.new"}

@@ -137,13 +137,20 @@ def test_a_code_that_is_too_old_is_not_sent() -> None:
     assert caught.value.cause == "code_expired"
 
 
-def test_another_orgs_tokens_are_refused(httpx_mock: HTTPXMock) -> None:
-    httpx_mock.add_response(url=TOKEN_URL, json=token_answer())
+@pytest.mark.parametrize("status", [200, 503])
+def test_another_orgs_tokens_are_refused_and_given_back(
+    httpx_mock: HTTPXMock, status: int
+) -> None:
+    answer = token_answer(refresh="5Aep861.foreign")
+    httpx_mock.add_response(url=TOKEN_URL, json=answer)
+    httpx_mock.add_response(url=f"{LOGIN}/services/oauth2/revoke", status_code=status)
     with opened(expected_org_id="00D000000000002") as org:
         pending = org.oauth.start_authorisation()
         with pytest.raises(SettingsError) as caught:
             org.oauth.exchange(pending, answer_to(pending, "code=aPrx"))
     assert caught.value.cause == "wrong_org"
+    # What will never be used takes up none of the five approvals.
+    assert form(httpx_mock.get_requests()[-1]) == {"token": "5Aep861.foreign"}
 
 
 def test_starts_again_without_pkce_only_where_it_is_refused() -> None:
