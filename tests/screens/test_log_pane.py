@@ -316,11 +316,12 @@ def test_200_000_lines_do_not_stutter(console: Console) -> None:
     ("environ", "size", "seconds"),
     [
         ({}, Size(80, 24), 0.1),
+        ({}, Size(200, 60), 0.586),
         ({"SSH_CONNECTION": "198.51.100.1 22"}, Size(80, 24), 0.25),
         ({"SSH_CONNECTION": "198.51.100.1 22"}, Size(200, 60), 0.586),
     ],
 )
-def test_over_ssh_it_is_drawn_less_often(
+def test_over_ssh_and_on_large_screens_it_is_drawn_less_often(
     environ: Mapping[str, str], size: Size, seconds: float
 ) -> None:
     assert flush_interval(environ, size) == pytest.approx(seconds, rel=0.01)

@@ -49,10 +49,9 @@ _BUDGET = 32 * 1024
 
 def flush_interval(environ: Mapping[str, str], size: Size) -> float:
     """Seconds between two drawings: 10 Hz here, 4 Hz over SSH, slower where the
-    pane is so large that 4 Hz would not fit into the budget of bytes a second."""
-    if "SSH_CONNECTION" not in environ:
-        return 0.1
-    return max(0.25, size.width * size.height * _BYTES_A_CELL / _BUDGET)
+    pane is so large that it would not fit into the budget of bytes a second."""
+    least = 0.25 if "SSH_CONNECTION" in environ else 0.1
+    return max(least, size.width * size.height * _BYTES_A_CELL / _BUDGET)
 
 
 class LogView(ScrollView, can_focus=True):
