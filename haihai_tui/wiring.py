@@ -19,6 +19,7 @@ from typing import Literal
 from haihai_tui.errors import (
     AuthorisationNeeded,
     BudgetUsedUp,
+    SafetyStop,
     SettingsError,
     text,
 )
@@ -42,6 +43,7 @@ from haihai_tui.services.http import (
     new_client,
 )
 from haihai_tui.services.paths import Home
+from haihai_tui.services.plan_moves import LAST, moves_since
 from haihai_tui.services.plans import SAMPLE, PlanWriter, plans_folder
 from haihai_tui.services.retention import Retention
 from haihai_tui.services.runs import Conductor, RunContext, RunRequest, Stopper, Work
@@ -377,6 +379,10 @@ def sync_work(
             salesforce = salesforce_of(
                 workplace, stack, context.stopper, on_retry, on_usage
             )
+            facts = Facts(workplace.database, workplace.profile)
+            moves = None
+            if not (options.plan or options.reconcile):
+                moves = moves_since(workplace.home, workplace.profile, facts, flows)
             if not options.plan:
                 salesforce.abandon_left_jobs()
             services = Services(
@@ -390,14 +396,36 @@ def sync_work(
                 tables=folder,
                 scratch=scratch,
                 options=options,
-                on_plan=_each(plan.put, on_plan),
+                on_plan=_each(
+                    plan.put, _each(moves.put, on_plan) if moves else on_plan
+                ),
                 plan_sample=SAMPLE,
             )
             outcome = Engine(services, flows, _from_file(workplace, options)).run()
             _tell_lost_plan(context, plan)
+            if moves is not None and _was_planned(outcome):
+                context.tell(moves.event())
+            _remember_plan(facts, run_id, options, outcome)
             return outcome
 
     return work
+
+
+def _was_planned(outcome: RunOutcome) -> bool:
+    """Whether every flow came as far as its plan."""
+    return outcome.error is None or isinstance(outcome.error, SafetyStop)
+
+
+def _remember_plan(
+    facts: Facts, run_id: str, options: Options, outcome: RunOutcome
+) -> None:
+    """A plan waits for the run that follows it; a halted run has not done so yet."""
+    if options.reconcile or not _was_planned(outcome):
+        return
+    if options.plan:
+        facts.set({LAST: run_id})
+    elif outcome.error is None and facts.get(LAST):
+        facts.set({LAST: ""})
 
 
 def _each(
