@@ -86,9 +86,19 @@ def authorise(
         refused = probe(pending) if probe is not None else None
         if refused is not None:
             raise refused
-        show(pending.url)
-        tell(Milestone.WAITING)
-        wait_for_callback(pending, paste, timeout, finish=finish, cancelled=cancelled)
+
+        def begin(pending: PendingAuthorisation = pending) -> None:
+            show(pending.url)
+            tell(Milestone.WAITING)
+
+        wait_for_callback(
+            pending,
+            paste,
+            timeout,
+            finish=finish,
+            cancelled=cancelled,
+            ready=begin,
+        )
         if kept:
             return kept[0]
         pending = again[0]

@@ -199,20 +199,29 @@ def wait_for_callback(
     *,
     finish: Callable[[str], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    ready: Callable[[], None] | None = None,
 ) -> str:
     """The redirect URL that the browser brings, or that was pasted.
 
     `paste` is a queue, or a function that blocks until a line was pasted (None: no
-    more).  `finish` exchanges and stores; the browser is shown its outcome.
+    more).  `finish` exchanges and stores; the browser is shown its outcome.  `ready`
+    is called once the browser may come: a port in use is told before that.
     Raises SettingsError (`callback_port_busy`), AuthorisationNeeded (`no_answer`,
     `state_mismatch`), Interrupted, and whatever `finish` raises.
     """
     callback = parse_callback(pending.redirect_uri)
     desk = _Desk(pending, callback)
+    begin = ready or _nothing
     if callback.listen is None:
+        begin()
         return _finish(_wait(desk, paste, timeout, cancelled), finish)
     with _listening(desk, callback.listen):
+        begin()
         return _finish(_wait(desk, paste, timeout, cancelled), finish)
+
+
+def _nothing() -> None:
+    """Nobody waits for the listener."""
 
 
 def _finish(answer: _Answer, finish: Callable[[str], None] | None) -> str:

@@ -245,6 +245,44 @@ def test_a_busy_port_is_named() -> None:
     assert str(port) in str(caught.value)
 
 
+def test_a_busy_port_is_told_before_the_url_is_shown() -> None:
+    shown: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            opened(callback=f"http://localhost:{port}/sflogged") as org,
+            pytest.raises(SettingsError) as caught,
+        ):
+            authorise(org.oauth, MemoryStore(), shown.append, timeout=3.0)
+    assert caught.value.cause == "callback_port_busy"
+    assert shown == []
+
+
+def test_the_browser_may_come_as_soon_as_the_url_is_shown(
+    httpx_mock: HTTPXMock,
+) -> None:
+    httpx_mock.add_response(json=token_answer(refresh="5Aep861.new"))
+    port = free_port()
+    statuses: list[int] = []
+
+    def show(url: str) -> None:
+        state = url.split("state=")[1].split("&")[0]
+
+        def come() -> None:
+            browser = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            browser.request("GET", f"/sflogged?code=a&state={state}")
+            statuses.append(browser.getresponse().status)
+            browser.close()
+
+        with socket.create_connection(("127.0.0.1", port), timeout=30):
+            pass
+        threading.Thread(target=come).start()
+
+    with opened(callback=f"http://localhost:{port}/sflogged") as org:
+        tokens = authorise(org.oauth, MemoryStore(), show, timeout=30.0)
+    assert tokens.refresh_token == "5Aep861.new"
+
+
 def test_the_port_is_free_again_afterwards() -> None:
     with waiting(timeout=0.1) as it:
         pass
