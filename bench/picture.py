@@ -75,8 +75,9 @@ def _plot(
 
 def _rounded(value: float) -> float:
     """The next larger number of the form 1, 2, 4, 8 times a power of ten."""
-    unit = 10 ** math.floor(math.log10(value))
-    return next(unit * step for step in (1, 2, 4, 8, 10) if unit * step >= value)
+    unit = 10.0 ** math.floor(math.log10(value))
+    steps = (unit * step for step in (1, 2, 4, 8, 10))
+    return float(next(step for step in steps if step >= value))
 
 
 def _text(x: float, y: float, words: str, anchor: str, colour: str = _INK) -> str:
