@@ -62,13 +62,14 @@ class Output:
 
     # ------------------------------------------------------------------ stdout
 
-    def record(self, value: Mapping[str, Any]) -> None:
-        """One JSON object on a line of its own."""
+    def record(self, value: Mapping[str, Any], *, reveal: bool = False) -> None:
+        """One JSON object on a line of its own; secrets only where they are what was
+        asked for."""
         self._clear()
         value = {**value, **{k: v for k, v in self._about.items() if k not in value}}
         plain = not _takes_everything(sys.stdout)
         line = json.dumps(value, ensure_ascii=plain, default=self._rendered)
-        self._out(conceal(line))
+        self._out(line if reveal else conceal(line))
 
     def line(self, message: Text | str = "") -> None:
         """One line of the result, for people."""

@@ -34,7 +34,8 @@ def run(arguments: Arguments, output: Output, home: Home, profile: str) -> ExitC
                     file=str(home.profile_file(profile)),
                 )
             )
-        output.record(world.ready)
+        # Credentials of the imitations, which their clients need.
+        output.record(world.ready, reveal=True)
         output.say(text("準備ができました。Ctrl-C で終了します。"))
         while not ended.wait(0.2):
             pass
