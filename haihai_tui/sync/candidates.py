@@ -16,7 +16,7 @@ from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
 from haihai_tui.sync.customers import INDEX
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.matching import EVENT_WIDTH
-from haihai_tui.sync.reading import literal, overlapped, records_of
+from haihai_tui.sync.reading import IDS_A_QUERY, literal, overlapped, records_of
 from haihai_tui.sync.services import Services
 from haihai_tui.sync.tables.csvlines import csv_line
 from haihai_tui.sync.tables.fixed import FixedTable
@@ -32,6 +32,8 @@ FILTER_LIMIT = 200_000
 
 URL_BUDGET = 11_000
 """Percent-encoded bytes of one IN list; the whole URL may have 16,384."""
+
+LEAD_AND_CONTACT = ("Lead", "Contact")
 
 _KEY_HEX = 2 * KEY_BYTES
 
@@ -112,6 +114,7 @@ class Candidates:
     def _look_up_by_name(
         self, target: Target, changed: Changed, out: IO[bytes]
     ) -> None:
+        heirs = self._heirs(target, changed)
         with self._index(target) as index:
             emails: list[str] = []
             ids: dict[str, bytes] = {}
@@ -120,6 +123,7 @@ class Candidates:
                 linked = [
                     one[KEY_BYTES:-1].decode() for one in index.find(bytes.fromhex(key))
                 ]
+                linked += heirs.get(key, [])
                 ids |= dict.fromkeys(linked, key.encode())
                 emails.append(_quoted(address))
                 size += len(quote(emails[-1])) + 27 * len(linked) + 3
@@ -170,12 +174,41 @@ class Candidates:
             self._tell_progress(target, done)
 
     def _linked_ids(self, target: Target, changed: Changed) -> dict[str, bytes]:
+        linked = {
+            one: key.encode()
+            for key, contacts in self._heirs(target, changed).items()
+            for one in contacts
+        }
         with self._index(target) as index:
-            return {
-                record[KEY_BYTES:-1].decode(): key.encode()
-                for key, _ in changed.lines()
-                for record in index.find(bytes.fromhex(key))
-            }
+            for key, _ in changed.lines():
+                for record in index.find(bytes.fromhex(key)):
+                    linked[record[KEY_BYTES:-1].decode()] = key.encode()
+        return linked
+
+    def _heirs(self, target: Target, changed: Changed) -> dict[str, list[str]]:
+        """By key (hex) the contacts into which linked leads were converted: the lead's
+        link is theirs, whatever address they have by now."""
+        if (self._services.config.customers.sobject, target.name) != LEAD_AND_CONTACT:
+            return {}
+        keys: dict[str, str] = {}
+        path = self._services.table(INDEX, EVENT_WIDTH)
+        with FixedTable(path, EVENT_WIDTH, KEY_BYTES) as index:
+            for key, _ in changed.lines():
+                for record in index.find(bytes.fromhex(key)):
+                    keys[record[KEY_BYTES:-1].decode()] = key
+        heirs: dict[str, list[str]] = {}
+        leads = sorted(keys)
+        for at in range(0, len(leads), IDS_A_QUERY):
+            listed = ",".join(f"'{one}'" for one in leads[at : at + IDS_A_QUERY])
+            extract = self._services.salesforce.extract(
+                "SELECT Id, ConvertedContactId FROM Lead WHERE IsConverted = true "
+                f"AND ConvertedContactId != null AND Id IN ({listed})",
+                self._folder,
+            )
+            for record in records_of(extract.pages()):
+                lead, contact = parse_record(record, 2)
+                heirs.setdefault(keys[lead], []).append(contact)
+        return heirs
 
     def _tell_progress(self, target: Target, done: int) -> None:
         wording = text("{sobject} を照合中: {done} 件", sobject=target.name, done=done)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -23,6 +23,7 @@ from haihai_tui.sync.draft import FLOW, Draft
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.findings import Findings
 from haihai_tui.sync.mapping import Mapper
+from haihai_tui.sync.merges import Merges, hand_on, merges_of
 from haihai_tui.sync.ports import Extract, PageFile, SObject
 from haihai_tui.sync.reading import (
     IDS_A_QUERY,
@@ -43,7 +44,7 @@ from haihai_tui.sync.reading import (
 from haihai_tui.sync.services import Services
 from haihai_tui.sync.suppression_ledger import LEDGER, LEDGER_WIDTH
 from haihai_tui.sync.tables.fixed import TableDamaged
-from haihai_tui.sync.tables.records import ID_WIDTH, record_id
+from haihai_tui.sync.tables.records import ID_WIDTH, parse_record, record_id
 from haihai_tui.sync.tables.snapshot import Snapshot, SnapshotHead
 
 SNAPSHOT = "customers.snapshot"
@@ -81,6 +82,7 @@ class CustomersPlan:
     index: Path | None
     events: Path
     types: str
+    merges: Merges = field(default_factory=Merges)
     findings: Findings | None = None
 
     @property
@@ -115,8 +117,14 @@ class CustomersPlanner:
         self._fields_seen = check_customer_fields(services, self.described)
         self.mapper = Mapper(self._config, self._fields_seen, services.haihai.encoding)
         self._query = AudienceQuery(
-            self._config.sobject, self._config.audience, tuple(self.mapper.select)
+            self._config.sobject,
+            self._config.audience,
+            tuple(self.mapper.select),
+            merges="masterrecordid" in self.described.fields,
         )
+        self._merges = Merges()
+        self._asked_for_members = False
+        self._members_table: Path | None = None
         self._head = SnapshotHead(
             self.mapper.columns, self.mapper.fingerprint, _fingerprint(self._config)
         )
@@ -150,10 +158,13 @@ class CustomersPlanner:
             self._index,
             self._events,
             self._fields_seen.memory,
+            self._merges,
         )
 
     def _new_draft(self) -> Draft:
-        return Draft(self.mapper, self._folder, self._passed_over())
+        return Draft(
+            self.mapper, self._folder, self._passed_over(), self._merges.losers
+        )
 
     def weight(self, plan: CustomersPlan) -> guard.Weight:
         total = plan.old.active if plan.old else 0
@@ -234,6 +245,8 @@ class CustomersPlanner:
         return forced.stat().st_size > IDS_A_QUERY * RETRY_QUERIES * ID_WIDTH
 
     def _compare_all(self, old: Snapshot | None, forced: Path) -> str:
+        if old is not None and self._query.merges:
+            forced = self._with_heirs(old, self._merged_away(), forced)
         extract = self._read_all(old)
         watched = self._watched(extract, old.count if old else 0)
         with ArrivingPages(watched) as pages:
@@ -265,6 +278,30 @@ class CustomersPlanner:
         ids = salesforce.report_ids(report, self.described)
         self._progress("report", len(ids))
         return NamedRecords(salesforce, self._query, ids, asked.as_of, self._folder)
+
+    def _merged_away(self) -> Iterator[tuple[bytes, bytes]]:
+        """Each merged record in the recycle bin, and what it was merged into."""
+        soql = self._query.merged_away()
+        binned = self._services.salesforce.extract(
+            soql, self._folder, include_deleted=True
+        )
+        for record in records_of(binned.pages()):
+            loser, winner = parse_record(record, 2)
+            yield loser.encode(), winner.encode()
+
+    def _with_heirs(
+        self, old: Snapshot, pairs: Iterable[tuple[bytes, bytes]], forced: Path
+    ) -> Path:
+        """`forced`, and with it those who inherit a stop: it is theirs in this run."""
+        merges = merges_of(pairs, old)
+        if not merges.winners:
+            return forced
+        ledger = self._services.table(LEDGER, LEDGER_WIDTH)
+        hand_on(merges, self._known_members(), ledger)
+        self._merges = merges
+        self._draft.merged = merges.losers
+        ids = heapq.merge(ids_of(forced), sorted(merges.inherited))
+        return self._write_ids("heirs", ids)
 
     def _other_side(
         self, pages: Iterable[PageFile], old: Snapshot | None, forced: Path
@@ -342,14 +379,32 @@ class CustomersPlanner:
             self._query.scan_since(since), self._folder, include_deleted=True
         )
         scanned = self._folder / "scanned"
+        merged: list[tuple[bytes, bytes]] = []
         with scanned.open("wb") as out:
-            out.writelines(scanned_ids(scan))
+            for one, master in scanned_ids(scan):
+                out.write(one)
+                if master:
+                    merged.append((one[:ID_WIDTH], master))
         count = scanned.stat().st_size // (ID_WIDTH + 1)
         self._progress("read", count)
-        if scan.as_of - parse_moment(cursor) > RECYCLE_BIN or count > MANY:
+        gap = scan.as_of - parse_moment(cursor)
+        if gap > RECYCLE_BIN or count > MANY:
+            if gap > RECYCLE_BIN:
+                self._tell_gap(gap)
             return self._compare_all(old, forced), True
+        if merged:
+            forced = self._with_heirs(old, merged, forced)
         self._merge_moved(old, forced, scanned, since, count)
         return literal(scan.as_of), False
+
+    def _tell_gap(self, gap: timedelta) -> None:
+        wording = text(
+            "前回の顧客連携から {days} 日が過ぎ、削除の記録がごみ箱に残っていないおそれ"
+            "があります。全件を読み取って控えと突き合わせます。",
+            days=gap.days,
+        )
+        data = {"days": gap.days}
+        self._services.listener(Event("gap", FLOW, wording, "warning", data))
 
     def _merge_moved(
         self,
@@ -388,9 +443,20 @@ class CustomersPlanner:
         ledger = services.table(LEDGER, LEDGER_WIDTH)
         members = None
         if self._needs_members(events, ledger, first=first):
-            members = self._read_members()
-        tables = matching.Tables(index, members, ledger)
-        return matching.decide(events, tables, create=self._config.create)
+            members = self._known_members()
+        return matching.decide(
+            events,
+            matching.Tables(index, members, ledger),
+            create=self._config.create,
+            inherited=self._merges.inherited,
+        )
+
+    def _known_members(self) -> Path | None:
+        """The members, read when they are first needed."""
+        if not self._asked_for_members:
+            self._members_table = self._read_members()
+            self._asked_for_members = True
+        return self._members_table
 
     def _usable_index(self) -> Path:
         """The address index; made anew from the snapshot where it is damaged."""

@@ -14,15 +14,17 @@ from typing import IO
 
 from haihai_tui.errors import text
 from haihai_tui.sync.address_index import first_index, index_record
+from haihai_tui.sync.addresses import address_key
 from haihai_tui.sync.batches import register
 from haihai_tui.sync.config import CustomersConfig
-from haihai_tui.sync.customers import (
-    CURSOR,
-    INDEX,
-    SNAPSHOT,
-    CustomersPlan,
+from haihai_tui.sync.customers import CURSOR, INDEX, SNAPSHOT, CustomersPlan
+from haihai_tui.sync.customers_steps import (
+    END,
+    STEP_NAMES,
+    CustomersSteps,
+    Step,
+    new_address,
 )
-from haihai_tui.sync.customers_steps import END, STEP_NAMES, CustomersSteps, Step
 from haihai_tui.sync.draft import FLOW
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.field_check import TYPES
@@ -52,8 +54,10 @@ from haihai_tui.sync.tables.snapshot import (
     BARRED,
     FLAG_AT,
     KEPT,
+    MERGED,
     VALUES_AT,
     SnapshotHead,
+    line_address,
     write_first_snapshot,
     write_snapshot,
 )
@@ -92,6 +96,7 @@ class CustomersRun:
             if self._decisions.forgotten
             else {}
         )
+        forgotten |= self._inherited_elsewhere()
         if not forgotten:
             return
         services = self._services
@@ -103,6 +108,28 @@ class CustomersRun:
             transaction.set_snapshot(LEDGER, target.name)
         if ledger is not None:
             ledger.unlink(missing_ok=True)
+
+    def _inherited_elsewhere(self) -> dict[bytes, bytes]:
+        """What was inherited by records that nothing is sent for now: it comes first
+        when they are registered.  By address key."""
+        waiting = dict(self._plan.merges.inherited)
+        kept: dict[bytes, bytes] = {}
+        if not waiting:
+            return kept
+        for change in self._changes():
+            state = waiting.get(change.record_id)
+            if state and self.rules.registers(change):
+                del waiting[change.record_id]
+            elif state and change.new:
+                kept[address_key(new_address(change))] = state
+        old = self._plan.old
+        assert old is not None  # no merge is known without it
+        old.rewind()
+        for one in sorted(waiting):
+            line = old.find(one)
+            if line is not None:
+                kept.setdefault(address_key(line_address(line)), waiting[one])
+        return kept
 
     def execute(self) -> None:
         for step in self._steps:
@@ -249,9 +276,16 @@ class CustomersRun:
     def _applied(self, change: Change) -> bool:
         if change.kind in SENDING and not self.rules.goes(change):
             return False
-        if change.record_id in self._refused:
+        if change.record_id in self._refused or self._heir_waits(change.record_id):
             return False
         return all(step.done(change) for step in self._unfinished)
+
+    def _heir_waits(self, loser: bytes) -> bool:
+        """Whether what this record hands on has not surely been accepted."""
+        winner = self._plan.merges.winners.get(loser)
+        if winner not in self._plan.merges.inherited:
+            return False
+        return bool(self._unfinished) or winner in self._refused
 
     def _write_first_tables(
         self, snapshot: Path, index: Path, head: SnapshotHead
@@ -302,6 +336,8 @@ class CustomersRun:
         one = change.record_id
         if self.rules.bars(change):
             return _flagged(line, BARRED)
+        if one in self._plan.merges.winners:
+            return _flagged(line, MERGED)
         if one in self._decisions.silent and one not in self._decisions.shared:
             return _flagged(line, KEPT)
         return line

@@ -15,7 +15,7 @@ from haihai_tui.errors import Text, text
 from haihai_tui.sync import batches
 from haihai_tui.sync.config import CustomersConfig
 from haihai_tui.sync.customers import CustomersPlan
-from haihai_tui.sync.matching import SILENT
+from haihai_tui.sync.matching import rank, stronger
 from haihai_tui.sync.ports import Batch, Receipt
 from haihai_tui.sync.tables.changes import (
     ADDRESS,
@@ -157,9 +157,9 @@ class CustomersSteps:
         wanted = self._decisions.restore.get(one)
         if change.kind in (ADDRESS, RETURN):
             carried = self._carried(change)
-            wanted = max(wanted or b"", carried, key=_rank)
+            wanted = stronger(wanted, carried)
         present = self._decisions.states.get(one, b"")
-        return wanted if wanted and _rank(wanted) > _rank(present) else None
+        return wanted if wanted and rank(wanted) > rank(present) else None
 
     def _carried(self, change: Change) -> bytes:
         """The state of the address that is given up; our own bar stays with it."""
@@ -257,10 +257,6 @@ def _ids_in(path: Path) -> frozenset[bytes]:
 
 def _values(line: bytes) -> list[str]:
     return split_line(line[VALUES_AT:].decode())
-
-
-def _rank(state: bytes) -> int:
-    return {b"s": 1, b"b": 2}.get(state, 0) if state in SILENT else 0
 
 
 def new_address(change: Change) -> str:

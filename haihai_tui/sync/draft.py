@@ -35,6 +35,7 @@ from haihai_tui.sync.tables.snapshot import (
     ACTIVE,
     FLAG_AT,
     LEFT,
+    MERGED,
     VALUES_AT,
     line_address,
     snapshot_line,
@@ -80,12 +81,15 @@ class Draft:
         mapper: Mapper,
         folder: Path,
         passed_over: Set[tuple[bytes, bytes]] = frozenset(),
+        merged: Set[bytes] = frozenset(),
     ) -> None:
         """`passed_over` holds (address key, Id) of those whom a person has decided
-        against: they do not get that address."""
+        against: they do not get that address.  `merged` are the Ids of records that
+        were merged into others."""
         self.mapper = mapper
         self.counts = Counts()
         self._passed_over = passed_over
+        self.merged = merged
         self.changes = ChangeWriter(folder / "changes")
         self.events = EventWriter(folder / "events")
         self.rejects = RejectSpool(folder / "rejects")
@@ -223,9 +227,12 @@ class Draft:
     def departed(self, line: bytes, *, deleted: bool, expelled: bool = False) -> None:
         """A linked record that is no longer in the audience; `expelled` one that left
         before and whose address is a member of the group all the same."""
-        if line[FLAG_AT : FLAG_AT + 1] != ACTIVE and not expelled:
-            return
         record_id = line[:ID_WIDTH]
+        if line[FLAG_AT : FLAG_AT + 1] != ACTIVE and not expelled:
+            if record_id in self.merged:
+                new = line[:FLAG_AT] + MERGED + line[FLAG_AT + 1 :]
+                self._write(Change(TOUCH, record_id, line, new))
+            return
         kind = DELETE if deleted else LEAVE
         self.events.write(address_key(line_address(line)), record_id, DEPARTS)
         self._concern.write(record_id + b"x")

@@ -8,10 +8,11 @@ million addresses need no more memory than two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
@@ -37,6 +38,16 @@ STATE_CODES: dict[DeliveryState, bytes] = {
     "barred": b"b",
 }
 SILENT = frozenset((b"s", b"b"))
+
+
+def stronger(one: bytes | None, other: bytes | None) -> bytes:
+    """The state of the two that says no more clearly; nothing where both allow."""
+    return max(one or b"", other or b"", key=rank)
+
+
+def rank(state: bytes) -> int:
+    """禁止 over 停止 over all else."""
+    return {b"s": 1, b"b": 2}.get(state, 0)
 
 
 class EventWriter:
@@ -114,22 +125,34 @@ class Tables:
     ledger: Path | None
 
 
-def decide(events: Path, tables: Tables, *, create: bool) -> Decisions:
-    """Judge all events.
+def decide(
+    events: Path,
+    tables: Tables,
+    *,
+    create: bool,
+    inherited: Mapping[bytes, bytes] = MappingProxyType({}),
+) -> Decisions:
+    """Judge all events; `inherited` are the states (by Id) of records that were merged
+    into these.
 
     A record that is held back keeps its old address, which may hold others back
     in turn: judged anew until nothing moves.
     """
     held: dict[bytes, Held] = {}
     while True:
-        decisions = _judge(events, tables, held, create=create)
+        decisions = _judge(events, tables, held, inherited, create=create)
         if decisions.held.keys() == held.keys():
             return decisions
         held = decisions.held
 
 
 def _judge(
-    events: Path, tables: Tables, held: dict[bytes, Held], *, create: bool
+    events: Path,
+    tables: Tables,
+    held: dict[bytes, Held],
+    inherited: Mapping[bytes, bytes],
+    *,
+    create: bool,
 ) -> Decisions:
     decisions = Decisions(held=dict(held))
     with (
@@ -166,7 +189,17 @@ def _judge(
                 _judge_arrival(decisions, one, state, remembered)
                 if state is None and not create and kind != ADDRESS:
                     decisions.unknown[one] = kind
+            for one in inherited.keys() & {*updated, *arriving}:
+                _judge_inheritance(decisions, one, state, inherited[one])
     return decisions
+
+
+def _judge_inheritance(
+    decisions: Decisions, one: bytes, state: bytes | None, inherited: bytes
+) -> None:
+    if state in SILENT and state is not None:
+        decisions.states[one] = state
+    decisions.restore[one] = stronger(decisions.restore.get(one), inherited)
 
 
 def _repeated(asked: FixedTable) -> Iterator[bytes]:

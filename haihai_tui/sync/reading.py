@@ -51,6 +51,8 @@ class AudienceQuery:
     sobject: str
     audience: str
     select: tuple[str, ...]
+    merges: bool = False
+    """Whether the object's records can be merged (it has MasterRecordId)."""
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -77,12 +79,16 @@ class AudienceQuery:
         return _soql(self.select, self.sobject, conditions) + order
 
     def scan_since(self, moment: str) -> str:
-        columns = ("Id", "IsDeleted", "SystemModstamp")
+        columns = ("Id", "IsDeleted", *(("MasterRecordId",) if self.merges else ()))
         order = " ORDER BY SystemModstamp, Id"
         return _soql(columns, self.sobject, [self._since(moment)]) + order
 
     def in_recycle_bin(self) -> str:
         return _soql(("Id",), self.sobject, ["IsDeleted = true"])
+
+    def merged_away(self) -> str:
+        conditions = ["IsDeleted = true", "MasterRecordId != null"]
+        return _soql(("Id", "MasterRecordId"), self.sobject, conditions)
 
     def by_ids(self, ids: Iterable[str]) -> str:
         listed = ",".join(f"'{one}'" for one in ids)
@@ -239,8 +245,10 @@ class NamedRecords:
         return extract_by_ids(self._salesforce, self._query, ids, self._folder)
 
 
-def scanned_ids(extract: Extract) -> Iterator[bytes]:
-    """`Id` and a flag (`d` deleted, `-` not) of a scan, 19 bytes each."""
+def scanned_ids(extract: Extract) -> Iterator[tuple[bytes, bytes]]:
+    """`Id` and a flag (`d` deleted, `-` not) of a scan, 19 bytes each; and beside it
+    the Id of the record that it was merged into, or nothing."""
     for record in records_of(extract.pages()):
-        one, deleted, _ = parse_record(record, 3)
-        yield one.encode() + (b"d" if deleted == "true" else b"-")
+        one, deleted, *master = parse_record(record, len(extract.columns))
+        flag = b"d" if deleted == "true" else b"-"
+        yield one.encode() + flag, "".join(master).encode()

@@ -60,7 +60,10 @@ class ReconcilePlanner(CustomersPlanner):
     def __init__(self, services: Services, from_file: MemberReader | None) -> None:
         super().__init__(services)
         self._from_file = from_file
-        self._members = self._folder / "members"
+        self._members = self._folder / "members.compared"
+        self._unsorted = self._folder / "members.unsorted"
+        self._theirs: Iterator[bytes] = iter(())
+        self._told: tuple[str, ...] = ()
         self._relinked: Path | None = None
         self._findings: Findings | None = None
 
@@ -76,15 +79,17 @@ class ReconcilePlanner(CustomersPlanner):
         return True
 
     def _read_members(self) -> Path | None:
+        """The states by address; the values are put in order beside."""
+        self._told, rows = self._member_rows()
+        self._theirs = sort_records(self._lines(rows), _whole, self._folder, "theirs")
+        sort_fixed(self._unsorted, STATE_WIDTH, self._members)
         return self._members
 
     def _other_side(
         self, pages: Iterable[PageFile], old: Snapshot | None, forced: Path
     ) -> tuple[Path, Path | None]:
         self._index = None if old is None else self._checked_index()
-        told, rows = self._member_rows()
-        theirs = sort_records(self._theirs(rows), _whole, self._folder, "theirs")
-        sort_fixed(self._unsorted, STATE_WIDTH, self._members)
+        self._known_members()
         ours = sort_records(
             _ours(self.mapper, records_of(pages)), _whole, self._folder, "ours"
         )
@@ -93,11 +98,11 @@ class ReconcilePlanner(CustomersPlanner):
             FixedTable(self._index, EVENT_WIDTH, KEY_BYTES) as index,
             found.open("wb") as out,
         ):
-            join = _Join(self.mapper, told, index)
-            lines = join.of(self._checked(ours), theirs)
+            join = _Join(self.mapper, self._told, index)
+            lines = join.of(self._checked(ours), self._theirs)
             for line in sort_records(lines, _record_of, self._folder, "found"):
                 out.write(line + b"\n")
-        self._findings = findings = Findings(found, told, self._relinked)
+        self._findings = findings = Findings(found, self._told, self._relinked)
         again = findings.ids(MISSING, DIFFERENT)
         sent = heapq.merge(ids_of(forced), again)
         expelled = self._write_ids("expelled", findings.ids(SUPERFLUOUS))
@@ -149,9 +154,8 @@ class ReconcilePlanner(CustomersPlanner):
             Event("values_unknown", FLOW, wording, "warning", {"items": items})
         )
 
-    def _theirs(self, rows: Iterator[MemberRow]) -> Iterator[bytes]:
+    def _lines(self, rows: Iterator[MemberRow]) -> Iterator[bytes]:
         """Key (hex), state and values of each member; notes the states beside."""
-        self._unsorted = self._folder / "members.unsorted"
         with self._unsorted.open("wb", buffering=1 << 18) as states:
             for count, row in enumerate(rows, start=1):
                 yield _their_line(row, states)

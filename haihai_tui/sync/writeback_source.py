@@ -39,6 +39,9 @@ class Target:
 
     def select(self, *conditions: str) -> str:
         wanted = [f"{self.address_field} != null", *conditions]
+        if "isconverted" in self.described.fields:
+            # A converted lead can no longer be changed; its contact can.
+            wanted.insert(0, "IsConverted = false")
         where = " AND ".join(condition for condition in wanted if condition)
         return f"SELECT {', '.join(self.columns)} FROM {self.name} WHERE {where}"
 

@@ -243,7 +243,7 @@ class Runs:
         return self._last("ok", "partial")
 
     def _last(self, *statuses: str) -> dict[str, str]:
-        """A plan comes through too, but it moves nothing: it is left out."""
+        """What only looks comes through too, but it moves nothing: it is left out."""
         query = (
             sa.select(run_flows.c.flow, sa.func.max(run_flows.c.finished_at))
             .join(runs, runs.c.run_id == run_flows.c.run_id)

@@ -24,8 +24,10 @@ ACTIVE = b"A"
 LEFT = b"X"
 KEPT = b"K"
 BARRED = b"B"
+MERGED = b"M"
 """Flags of a line: in the group; taken out by us; out of the audience but left in
-the group because the person had stopped; barred by us."""
+the group because the person had stopped; barred by us; merged into another record,
+which has inherited what this one's address was told."""
 
 FLAG_AT = ID_WIDTH + HASH_WIDTH
 VALUES_AT = FLAG_AT + 2
