@@ -238,6 +238,10 @@ class OAuth:
                 return current
             if not current.refresh_token:
                 raise expired()
+            if current.rotates is not False:
+                # A full disk shows here, where nothing is lost yet: the answer of a
+                # rotation that cannot be stored would be the end of the authorisation.
+                store.write(current)
             fresh = self._channel.repeat(
                 "POST /services/oauth2/token", lambda: self._renew(store, current)
             )

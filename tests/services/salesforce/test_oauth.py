@@ -11,9 +11,15 @@ import httpx
 import pytest
 from pytest_httpx import HTTPXMock
 
-from haihai_tui.errors import AuthorisationNeeded, ServiceUnreachable, SettingsError
+from haihai_tui.errors import (
+    AuthorisationNeeded,
+    ServiceUnreachable,
+    SettingsError,
+    text,
+)
 from haihai_tui.services.salesforce.oauth import PendingAuthorisation
 from haihai_tui.services.salesforce.oauth_answers import parse_answer
+from haihai_tui.services.salesforce.tokens import Tokens
 from tests.services.salesforce.support import (
     HOST,
     LOGIN,
@@ -243,7 +249,7 @@ def test_refresh_keeps_what_the_answer_leaves_out(httpx_mock: HTTPXMock) -> None
     assert got.refresh_token == "5Aep861.one"
     assert got.instance_url == moved
     assert got.rotates is False
-    assert org.store.written == [got]
+    assert org.store.written == [tokens(), got]
 
 
 def test_a_rotated_token_is_stored_before_it_is_used(httpx_mock: HTTPXMock) -> None:
@@ -251,7 +257,25 @@ def test_a_rotated_token_is_stored_before_it_is_used(httpx_mock: HTTPXMock) -> N
     with opened() as org:
         got = org.oauth.refresh(org.store, "00D000000000001!one")
     assert (got.refresh_token, got.rotates) == ("5Aep861.two", True)
-    assert org.store.written == [got]
+    assert org.store.written == [tokens(), got]
+
+
+@pytest.mark.parametrize(("rotates", "asked"), [(True, 0), (None, 0), (False, 1)])
+def test_a_store_that_refuses_is_found_before_a_token_is_given_up(
+    httpx_mock: HTTPXMock, rotates: bool | None, asked: int
+) -> None:
+    class Full(MemoryStore):
+        def write(self, tokens: Tokens) -> None:
+            raise SettingsError(text("ディスクに空きがありません。"))
+
+    if asked:
+        # What does not rotate loses nothing: the old refresh token stays good.
+        httpx_mock.add_response(url=TOKEN_URL, json=token_answer())
+    store = Full(tokens(rotates=rotates))
+    with opened(store) as org, pytest.raises(SettingsError):
+        org.oauth.refresh(store, "00D000000000001!one")
+    assert len(httpx_mock.get_requests()) == asked
+    assert store.tokens == tokens(rotates=rotates)
 
 
 def test_no_refresh_where_another_process_was_faster() -> None:
@@ -272,7 +296,7 @@ def test_a_lost_answer_is_not_asked_for_again(
         org.oauth.refresh(org.store, "00D000000000001!one")
     assert caught.value.cause == "token_expired"
     assert len(httpx_mock.get_requests()) == 1
-    assert org.store.written == []
+    assert org.store.written == [tokens(rotates=rotates)]
 
 
 def test_after_a_lost_answer_a_newer_token_in_the_store_is_taken(
