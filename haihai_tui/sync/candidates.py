@@ -18,6 +18,7 @@ from haihai_tui.sync.events import Event
 from haihai_tui.sync.matching import EVENT_WIDTH
 from haihai_tui.sync.reading import IDS_A_QUERY, literal, overlapped, records_of
 from haihai_tui.sync.services import Services
+from haihai_tui.sync.sieve import sieve
 from haihai_tui.sync.tables.csvlines import csv_line
 from haihai_tui.sync.tables.fixed import FixedTable
 from haihai_tui.sync.tables.records import ID_WIDTH, parse_record
@@ -164,10 +165,11 @@ class Candidates:
         extract = self._services.salesforce.extract(
             target.select(), self._folder, expect_many=True
         )
+        passes = sieve(keys, linked) if keys is not None else None
         done = 0
         for page in extract.pages():
             self._services.pacer.check()
-            for record in records_of([page]):
+            for record in filter(passes, records_of([page])):
                 _spool(record, target, out, linked=linked, only=keys)
             page.path.unlink(missing_ok=True)
             done += page.rows
