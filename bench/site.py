@@ -96,18 +96,24 @@ def start_site(home: Path, rows: int) -> Site:
 
 
 def _map_twelve(site: Site) -> None:
-    items = [name for _, name in FIELDS]
-    control(site.haihai["base_url"], "POST", "items", items)
+    base = site.haihai["base_url"]
+    control(base, "POST", "items", [name for _, name in FIELDS])
     fields = ", ".join(
         f'{{salesforce = "{name}", haihai = "{item}"}}' for name, item in FIELDS
     )
     settings(site, f"customers.fields=[{fields}]")
+    # Rounds follow each other faster than days do: no limit of a day may end one.
+    many = 86_400
+    control(base, "PUT", "switches", {"daily_calls": many})
+    login = site.salesforce["login_url"]
+    control(login, "PUT", "switches", {"daily_api_requests": 10 * many})
+    settings(site, f"budget.haihai_calls={many}", f"haihai.wire.calls_per_day={many}")
 
 
-def settings(site: Site, change: str) -> None:
+def settings(site: Site, *changes: str) -> None:
     """Change the profile by the command."""
     subprocess.run(
-        [sys.executable, "-m", "haihai_tui", "--set", change],
+        [sys.executable, "-m", "haihai_tui", "--set", *changes],
         env=site.environment,
         check=True,
         stdout=subprocess.DEVNULL,
