@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.scenes import contact, field
 from tests.e2e.stage import Stage, staged
-from tests.e2e.test_promises import contact, field
 
 pytestmark = pytest.mark.e2e
 
