@@ -40,6 +40,9 @@ from haihai_tui.services.settings_unattended import (
 
 FLOWS = ("customers", "suppressions", "page-views")
 ADDRESS_ITEM = "メールアドレス"
+USUAL_ITEMS, MOST_ITEMS = 30, 100
+"""Items that a customer of HaiHai Mail can have beside the address: as sold, and at
+most, by option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,11 @@ class MappingList:
         if not isinstance(value, list | tuple):
             raise BadValue(
                 text("[[customers.fields]] の見出しを項目ごとに書いてください。")
+            )
+        if len(value) > MOST_ITEMS:
+            raise BadValue(
+                text("対応させられる項目は {most} 個までです。", most=MOST_ITEMS),
+                value=len(value),
             )
         mappings: list[FieldMapping] = []
         for index, row in enumerate(value):

@@ -219,3 +219,20 @@ def test_feature_13_nine_hundred_characters_and_not_one_more(synced: Stage) -> N
     synced.update(one, Description="短")
     assert synced.run("customers").code == 0
     assert synced.customers()[address]["items"]["会社名"] == "短"
+
+
+def test_feature_13_more_items_than_the_service_sells_are_told(synced: Stage) -> None:
+    def mapped(count: int) -> str:
+        rows = [f'{{salesforce="LastName", haihai="項目{at}"}}' for at in range(count)]
+        return f"customers.fields=[{','.join(rows)}]"
+
+    synced.set(mapped(31))
+    (checked,) = (
+        row
+        for row in synced.command("--check", "--json").events
+        if row["check"] == "types.customers"
+    )
+    assert (checked["status"], checked["code"]) == ("warn", "haihai_item_unknown")
+    refused = synced.command("--set", mapped(101))
+    assert refused.code == 2
+    assert "100" in refused.err

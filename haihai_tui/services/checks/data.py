@@ -29,7 +29,7 @@ from haihai_tui.services.checks.org import permissions
 from haihai_tui.services.checks.targets import address_field, flow_objects, objects
 from haihai_tui.services.known_types import known_types
 from haihai_tui.services.salesforce.reports import Reports
-from haihai_tui.services.settings_schema import Settings
+from haihai_tui.services.settings_schema import MOST_ITEMS, USUAL_ITEMS, Settings
 from haihai_tui.services.target_check import Target, flow_targets
 from haihai_tui.services.wording import flow_label
 from haihai_tui.sync.ports import Field, SObject
@@ -254,8 +254,21 @@ def _customer_fields(bench: Bench) -> Finding:
     return _judged(problems, fine, seen)
 
 
+def _many_items(count: int) -> Problem:
+    what = text(
+        "{n} 項目を対応付けています。配配メールの項目は通常 {usual} 個までです"
+        "（オプションで {most} 個）。契約を確認してください。",
+        n=count,
+        usual=USUAL_ITEMS,
+        most=MOST_ITEMS,
+    )
+    return Problem("haihai_item_unknown", what, is_warning=True)
+
+
 def _customer_types(bench: Bench) -> Finding:
     customers, problems = bench.settings.customers, list[Problem]()
+    if len(customers.fields) > USUAL_ITEMS:
+        problems.append(_many_items(len(customers.fields)))
     known = known_types(bench.database, bench.profile)
     for mapping in customers.fields:
         field = resolve(bench, customers.object, mapping.salesforce)
