@@ -15,6 +15,7 @@ from haihai_tui.errors import ConnectorError, ExitCode, SettingsError, text
 from haihai_tui.headless.actor import system_actor
 from haihai_tui.headless.output import Output
 from haihai_tui.headless.summary import show_summary
+from haihai_tui.locales import harmless
 from haihai_tui.services.paths import Home
 from haihai_tui.services.runs import RunRequest, RunResult, Stopper
 from haihai_tui.services.store.events import NewEvent
@@ -198,9 +199,9 @@ def plan_line(entry: PlanEntry, action: str) -> str:
     changes = ", ".join(
         f"{one.field}: {_value(one.old)} → {_value(one.new)}" for one in entry.fields
     )
-    who = " ".join(part for part in (entry.record, entry.address) if part)
+    who = " ".join(harmless(part) for part in (entry.record, entry.address) if part)
     return f"{entry.flow}  {action:<8}  {who}  {changes}".rstrip()
 
 
 def _value(value: str | None) -> str:
-    return "-" if value is None else f"「{value.replace(chr(0x1E), ' ')}」"
+    return "-" if value is None else f"「{harmless(value.replace(chr(0x1E), ' '))}」"

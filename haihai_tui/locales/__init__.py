@@ -57,7 +57,7 @@ class Catalogue:
             separator = "、" if self.language == "ja" else ", "
             return separator.join(str(self._param(item)) for item in value)
         if isinstance(value, str):
-            return _harmless(value)
+            return harmless(value)
         return value
 
 
@@ -75,7 +75,7 @@ def choose_language(
     return "ja"
 
 
-def _harmless(value: str) -> str:
+def harmless(value: str) -> str:
     """Foreign text without control characters: a terminal would obey them."""
     if value.isprintable():
         return value

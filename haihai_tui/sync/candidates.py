@@ -21,7 +21,7 @@ from haihai_tui.sync.services import Services
 from haihai_tui.sync.sieve import sieve
 from haihai_tui.sync.tables.csvlines import csv_line
 from haihai_tui.sync.tables.fixed import FixedTable
-from haihai_tui.sync.tables.records import ID_WIDTH, parse_record
+from haihai_tui.sync.tables.records import ID_WIDTH, require_record
 from haihai_tui.sync.tables.sorting import sort_records
 from haihai_tui.sync.writeback_source import Changed, Source, Target
 
@@ -242,7 +242,7 @@ def _spool(
 ) -> None:
     """Write a candidate line: under the record's own address where that was asked
     for, else under the address that it is linked to."""
-    one, written, *values = parse_record(record, len(target.columns))
+    one, written, *values = require_record(record, len(target.columns))
     folded = fold_address(written)
     key = address_key(folded).hex() if folded else ""
     own = bool(key) and (only is None or key in only)

@@ -18,9 +18,9 @@ from haihai_tui.errors import ServiceUnreachable, text
 from haihai_tui.sync.ports import Extract, PageFile, Salesforce
 from haihai_tui.sync.tables.records import (
     ID_WIDTH,
-    parse_record,
     record_batches,
     record_id,
+    require_record,
 )
 from haihai_tui.sync.tables.sorting import sort_records
 
@@ -249,6 +249,6 @@ def scanned_ids(extract: Extract) -> Iterator[tuple[bytes, bytes]]:
     """`Id` and a flag (`d` deleted, `-` not) of a scan, 19 bytes each; and beside it
     the Id of the record that it was merged into, or nothing."""
     for record in records_of(extract.pages()):
-        one, deleted, *master = parse_record(record, len(extract.columns))
+        one, deleted, *master = require_record(record, len(extract.columns))
         flag = b"d" if deleted == "true" else b"-"
         yield one.encode() + flag, "".join(master).encode()

@@ -87,7 +87,7 @@ def versions(bench: Bench) -> tuple[str, ...]:
     response = salesforce_answer(bench).response
     try:
         return tuple(str(entry["version"]) for entry in response.json())
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return ()
 
 

@@ -89,8 +89,9 @@ def _send(
     session: Session, encode: _Encoder, batch: Sequence[Row]
 ) -> list[Mapping[str, Any]]:
     def decode(body: bytes) -> list[Mapping[str, Any]]:
-        results = json.loads(body)
-        if not isinstance(results, list) or len(results) != len(batch):
+        results: list[Mapping[str, Any]] = json.loads(body)
+        is_list = isinstance(results, list) and len(results) == len(batch)
+        if not is_list or not all(isinstance(one, dict) for one in results):
             raise damaged(text("Salesforce が返した結果の数が行数と一致しません。"))
         return results
 

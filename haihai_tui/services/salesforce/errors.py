@@ -149,7 +149,8 @@ def _parse(
     plain = body[:65536].decode("utf-8", "replace").strip()
     try:
         document = json.loads(body) if plain[:1] in ("[", "{") else None
-    except ValueError:
+    except (ValueError, RecursionError):
+        # Brackets in brackets, ten thousand deep, are no answer either.
         document = None
     first = document[0] if isinstance(document, list) and document else document
     if isinstance(first, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import httpx
 
@@ -28,7 +28,7 @@ def token_error(response: httpx.Response) -> ConnectorError:
     kind = response.headers.get("Content-Type", "")
     try:
         document = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = dict(parse_qsl(response.text)) if response.status_code < 420 else {}
     if isinstance(document, dict) and isinstance(document.get("error"), str):
         description = str(document.get("error_description", ""))
@@ -54,7 +54,8 @@ def parse_answer(answer: str) -> dict[str, str]:
     Each value is percent-decoded exactly once.
     """
     pasted = "".join(answer.split())
-    query = urlsplit(pasted).query if "?" in pasted else ""
+    # Not `urlsplit`: it refuses hosts, and whatever stands there matters nothing here.
+    query = pasted.partition("?")[2].partition("#")[0]
     if query or "code=" in pasted or "error=" in pasted:
         return dict(parse_qsl(query or pasted, keep_blank_values=True))
     if "://" in pasted or not pasted:
@@ -133,7 +134,7 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
     """The JSON object of a good answer; Transient for anything else."""
     try:
         document = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise Transient(

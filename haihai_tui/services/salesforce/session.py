@@ -137,7 +137,7 @@ class Session:
         def parse(response: httpx.Response) -> Any:
             try:
                 return decode(response.read())
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise damaged(
                     text("Salesforce の応答が JSON ではありません。")
                 ) from error

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import IO, cast
 
+from haihai_tui.errors import ServiceUnreachable, text
 from haihai_tui.sync.ports import PageFile
 
 BLOCK = 1 << 18
@@ -67,6 +68,24 @@ def join_quoted(lines: list[bytes]) -> tuple[list[bytes], bytes]:
     return records + lines[done:], b""
 
 
+def require_record(record: bytes, columns: int) -> list[str]:
+    """As `parse_record`, where a record that cannot be read must not be passed over.
+
+    ServiceUnreachable: what was downloaded is damaged, and may come whole next time.
+    """
+    try:
+        return parse_record(record, columns)
+    except ValueError as error:
+        raise ServiceUnreachable(
+            text(
+                "Salesforce から受け取ったレコードを読めません（{id}）。",
+                id=record_id(record).decode("ascii", "replace"),
+            ),
+            text("次の実行でもう一度読み取ります。"),
+            cause="service_unavailable",
+        ) from error
+
+
 def record_id(record: bytes) -> bytes:
     """The Id in the first column, quoted (as Bulk 2.0 gives it) or bare."""
     if record[:1] == b'"':
@@ -89,7 +108,10 @@ def parse_record(record: bytes, columns: int) -> list[str]:
         values = text[1:-1].split('","')
         if len(values) == columns:
             return values
-    values = next(csv.reader([text], strict=True), [])
+    try:
+        values = next(csv.reader([text], strict=True), [])
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
     if len(values) != columns:
         raise ValueError(f"{len(values)} values where {columns} were expected")
     return values
