@@ -10,12 +10,13 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
-from textual.filter import Monochrome, NoColor
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
@@ -26,6 +27,7 @@ from haihai_tui.locales import LANGUAGES, Catalogue, Language
 from haihai_tui.screens import themes
 from haihai_tui.screens.background import Background
 from haihai_tui.screens.base import ConsoleScreen, binding_of
+from haihai_tui.screens.harmless import Harmless
 from haihai_tui.screens.idle import IdleTime
 from haihai_tui.screens.styles import shared_sheets, tokens
 from haihai_tui.screens.typeahead import TypeAhead
@@ -79,6 +81,7 @@ class ConsoleApp(App[int]):
         self.hung_up = False
         self._typed_ahead = TypeAhead(self, super().on_event)
         self._first = first
+        self._harmless = Harmless()
         self._catalogue = Catalogue(ctx.lang)
         for one in themes.THEMES:
             self.register_theme(one)
@@ -99,6 +102,9 @@ class ConsoleApp(App[int]):
             # Assigned plainly, everything would be styled once more for the change.
             self.set_reactive(App.theme, theme)
             self.stylesheet.set_variables(self.get_css_variables())
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [self._harmless, *super().get_line_filters()]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return tokens()

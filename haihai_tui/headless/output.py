@@ -27,7 +27,11 @@ _LEVELS = {
     "warning": text("警告"),
     "error": text("エラー"),
 }
+_TURNING = (0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+"""Marks that turn the direction of text, or begin a line."""
 _UNSAFE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_UNSAFE |= {code: f"\\u{code:04x}" for code in _TURNING}
+_UNSAFE_JSON = {code: f"\\u{code:04x}" for code in (*range(127, 160), *_TURNING)}
 _UNSAFE_LINES = {code: shown for code, shown in _UNSAFE.items() if code != 10}
 
 
@@ -69,7 +73,8 @@ class Output:
         value = {**value, **{k: v for k, v in self._about.items() if k not in value}}
         plain = not _takes_everything(sys.stdout)
         line = json.dumps(value, ensure_ascii=plain, default=self._rendered)
-        self._out(line if reveal else conceal(line))
+        shown = line if reveal else conceal(line)
+        self._out(shown.translate(_UNSAFE_JSON))
 
     def line(self, message: Text | str = "") -> None:
         """One line of the result, for people."""

@@ -208,7 +208,7 @@ class Candidates:
                 self._folder,
             )
             for record in records_of(extract.pages()):
-                lead, contact = parse_record(record, 2)
+                lead, contact = require_record(record, 2)
                 heirs.setdefault(keys[lead], []).append(contact)
         return heirs
 
