@@ -22,6 +22,7 @@ _KINDS = {
     "Picklist": "picklist",
     "DateTime": "datetime",
     "Text": "string",
+    "LongTextArea": "textarea",
     "Url": "url",
     "Number": "double",
 }

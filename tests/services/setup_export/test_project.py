@@ -50,6 +50,7 @@ RICH = profile(
     suppressions={"status_field": "HaihaiStatus__c", "objects": ["Member__c"]},
     page_views={
         "objects": ["Contact"],
+        "log_field": "HaihaiViews__c",
         "record_url_field": "HaihaiCustomer__c",
         "record_url_template": "https://example.jp/{address}",
     },
