@@ -294,6 +294,15 @@ ACTIONS: tuple[Action, ...] = (
         ("run",),
     ),
     Action(
+        "run.reconcile",
+        "r",
+        text("突き合わせ"),
+        text("書き込まずに両サービスのすべてを比べ、不一致を調べます"),
+        "reconcile",
+        ("run",),
+        shown=False,
+    ),
+    Action(
         "run.stop",
         "f7",
         text("中断する"),
@@ -418,6 +427,14 @@ ACTIONS: tuple[Action, ...] = (
         text("前の計画"),
         text("1 つ前に保存した計画を開きます。最後まで行くと最新に戻ります"),
         "other_plan",
+        ("plan",),
+    ),
+    Action(
+        "plan.fix",
+        "f4",
+        text("不一致を反映"),
+        text("もう一度突き合わせ、見つかった不一致をすべて書き込みます"),
+        "fix",
         ("plan",),
     ),
     # -------------------------------------------------------------- rejects

@@ -17,8 +17,7 @@ from haihai_tui.headless.sync import Narrator, carry_out, concluded, plan_line
 from haihai_tui.services.paths import Home
 from haihai_tui.services.runs import RunRequest
 from haihai_tui.services.wording import DIFFERENCE_LABELS
-from haihai_tui.sync.engine import RECONCILED
-from haihai_tui.sync.services import Options, PlanEntry
+from haihai_tui.sync.services import RECONCILED, Options, PlanEntry
 from haihai_tui.wiring import open_workplace
 
 

@@ -82,8 +82,8 @@ class Selected(Message):
         self.wanted = wanted
 
 
-class Confirmed(Message):
-    """The halted run was let go on."""
+class Begun(Message):
+    """The halted run was let go on, or the differences are being written."""
 
 
 class _SearchEntry(Entry):
@@ -344,6 +344,10 @@ class PlanScreen(ConsoleScreen):
             if not self._may_go_on:
                 return text("確認を待っている安全停止ではありません。")
             return self.lacks(Action.CONFIRM)
+        if action == "plan.fix":
+            if self._run is None or self._run.mode != "reconcile" or not self._plan:
+                return text("突き合わせの結果ではないか、不一致がありません。")
+            return self.lacks(Action.FIX)
         if action == "plan.other" and len(self._kept) < 2:
             return text("ほかに保存された計画はありません。")
         if action.startswith("plan.") and action != "plan.other" and not self._plan:
@@ -361,11 +365,21 @@ class PlanScreen(ConsoleScreen):
 
         def confirm() -> Message:
             self.ctx.runs.confirm(run.run_id, typed, operator)
-            return Confirmed()
+            return Begun()
 
         self.background(confirm, "confirm")
 
-    def on_confirmed(self) -> None:
+    def action_fix(self) -> None:
+        run, operator = self._run, self.ctx.operator
+        assert run is not None and operator is not None
+
+        def fix() -> Message:
+            self.ctx.runs.reconcile(run.flows, operator, fix=True)
+            return Begun()
+
+        self.background(fix, "fix")
+
+    def on_begun(self) -> None:
         self.console.go("run")
 
 

@@ -242,14 +242,14 @@ class RunScreen(LogKeys, ConsoleScreen):
         advice: Text | str = ""
         if run.status == "halted":
             advice = text("F8 で計画を確かめ、正しければ実行番号を入力して続行します。")
+        elif run.mode == "reconcile" and run.status in ("ok", "partial"):
+            advice = text("F8 で不一致を確かめられます。")
         elif run.status == "partial":
             advice = text("F4 でエラーの内容と直し方を確かめてください。")
         elif run.status == "failed":
             advice = progress.remedy or ""
         elif run.mode == "plan":
             advice = text("F8 で変更の内容を確かめられます。")
-        elif run.mode == "reconcile":
-            advice = text("F8 で不一致を確かめられます。")
         why: Text | str = progress.failure or ""
         self.say(joined(status_label(run.status), why, advice), level)
 
@@ -262,7 +262,7 @@ class RunScreen(LogKeys, ConsoleScreen):
     def why_not(self, action: str) -> Text | None:
         if reason := super().why_not(action):
             return reason
-        if action in ("run.start", "run.plan"):
+        if action in ("run.start", "run.plan", "run.reconcile"):
             if self._live:
                 return text("別の実行が終わるのを待つか、F7 で中断してください。")
             return self.lacks(Action.RUN)
@@ -297,6 +297,17 @@ class RunScreen(LogKeys, ConsoleScreen):
             self.ctx.runs.start(flows, options, operator)
             told = text("計画を始めます。") if plan else text("実行を始めます。")
             return RunAsked(told)
+
+        self.background(begin, "begin")
+
+    def action_reconcile(self) -> None:
+        operator = self.ctx.operator
+        assert operator is not None
+        flows = self._chosen()
+
+        def begin() -> Message:
+            self.ctx.runs.reconcile(flows, operator)
+            return RunAsked(text("突き合わせを始めます。"))
 
         self.background(begin, "begin")
 

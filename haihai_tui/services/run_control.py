@@ -20,7 +20,7 @@ from haihai_tui.services.roles import Action, Operator, require
 from haihai_tui.services.runs import RunRequest, RunResult, Stopper, Work
 from haihai_tui.services.stop_requests import ask_to_stop
 from haihai_tui.services.store.database import Database
-from haihai_tui.sync.services import Options
+from haihai_tui.sync.services import RECONCILED, Options
 
 if TYPE_CHECKING:
     from haihai_tui.services.store.runs import RunRow
@@ -138,6 +138,20 @@ class RunControl:
             confirm=run_id,
         )
         self.start(halted.flows, options, operator)
+
+    def reconcile(
+        self, flows: tuple[str, ...], operator: Operator, *, fix: bool = False
+    ) -> None:
+        """Compare both sides of those of the flows that have two; with `fix` write
+        the differences, which are looked for anew."""
+        self._require(operator, Action.FIX if fix else Action.RUN)
+        flows = tuple(flow for flow in RECONCILED if flow in flows)
+        if not flows:
+            raise SettingsError(
+                text("突き合わせる連携が選ばれていません。"),
+                text("顧客連携か配信停止禁止顧客連携を選んでください。"),
+            )
+        self.start(flows, Options(plan=not fix, reconcile=True), operator)
 
     def retry(self, flows: tuple[str, ...], operator: Operator) -> None:
         """Run the flows concerned by rejects; all their rejects are tried again."""

@@ -45,9 +45,6 @@ from haihai_tui.sync.writeback_source import Source
 
 FLOWS = ("customers", "suppressions", "page-views")
 
-RECONCILED = ("customers", "suppressions")
-"""The flows whose two sides can be compared: what was viewed is only ever told once."""
-
 FLOW_NAMES: dict[str, Text] = {
     "customers": text("顧客連携"),
     "suppressions": text("配信停止禁止顧客連携"),

@@ -11,6 +11,9 @@ from haihai_tui.sync.config import SyncConfig
 from haihai_tui.sync.events import Event, Listener, Pacer
 from haihai_tui.sync.ports import Haihai, Salesforce, State
 
+RECONCILED = ("customers", "suppressions")
+"""The flows whose two sides can be compared: what was viewed is only ever told once."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:

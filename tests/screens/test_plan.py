@@ -184,6 +184,29 @@ def test_older_plans_in_a_circle(console: Console, stage: Stage) -> None:
     console.drive(body, first="plan", operator=Role.OPERATOR)
 
 
+def test_differences_are_compared_shown_and_mended(
+    console: Console, stage: Stage
+) -> None:
+    assert stage.run().code == 0
+    address = min(stage.members())
+    stage.import_by_hand(1, "メールアドレス", address)
+
+    async def body(pilot: ConsolePilot) -> None:
+        await until(pilot, lambda: "F4 (不一致を反映)" in shown(pilot))
+        app_of(pilot).go("run")
+        await until(pilot, lambda: "正常終了" in shown(pilot))
+        await pilot.press("r")
+        await until(pilot, lambda: "F8 で不一致を確かめられます" in shown(pilot))
+        assert address not in stage.members()
+        await pilot.press("f8")
+        await until(pilot, lambda: "配配メールに未登録 1" in shown(pilot))
+        await pilot.press("f4")
+        await until(pilot, lambda: "完了: 正常終了" in shown(pilot))
+        assert address in stage.members()
+
+    console.drive(body, first="plan", operator=Role.OPERATOR, size=(120, 40))
+
+
 @pytest.mark.parametrize("size", [(80, 24), (60, 16), (120, 40)])
 def test_golden(console: Console, clock: MovedClock, size: tuple[int, int]) -> None:
     planned_run(console.home, clock)
