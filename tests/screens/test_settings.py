@@ -258,6 +258,24 @@ def test_a_condition_is_taken_from_a_list_view_or_a_campaign(
     drive(console, body)
 
 
+def test_a_report_is_chosen_from_the_list_counted_and_saved(
+    console: Console, stage: Stage
+) -> None:
+    async def body(pilot: ConsolePilot) -> None:
+        await at_step(pilot, Step.CUSTOMERS)
+        report = entry(pilot, "customers.audience_report")
+        report.focus()
+        await press(pilot, "f6")
+        await press(pilot, *"配信対象")
+        await press(pilot, "enter")
+        assert entry(pilot, "customers.audience_report").value.startswith("00O")
+        await press(pilot, "f5")
+        assert "20 件のうち最初の 5 件" in shown(pilot)
+
+    drive(console, body)
+    assert stored(console)["customers"]["audience_report"].startswith("00O")
+
+
 def test_rows_of_the_mapping_are_added_edited_and_removed(
     console: Console, stage: Stage
 ) -> None:
