@@ -251,7 +251,11 @@ def haihai_of(
         plan_id=settings.plan_id,
     )
     patience = Patience(stopper.cancelled)
-    client = new_client(timeouts=Timeouts(read=settings.timeout_s), patience=patience)
+    client = new_client(
+        timeouts=Timeouts(read=settings.timeout_s),
+        ca_file=settings.ca_bundle,
+        patience=patience,
+    )
     stack.callback(client.close)
     return HaihaiClient(
         Channel(client, HAIHAI, policy=policy, patience=patience, on_retry=on_retry),

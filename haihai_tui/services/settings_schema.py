@@ -73,6 +73,7 @@ class HaihaiSettings:
     result_wait_s: float = _key(
         Decimal(0, 3600), 60.0, text("一括登録の結果を待つ秒数")
     )
+    ca_bundle: str = _key(Words(), "", text("認証局証明書のファイル"))
     wire: Mapping[str, object] = _key(Table(), {}, text("通信形式の上書き"))
 
 

@@ -105,6 +105,11 @@ class Terminal:
     def shown(self) -> str:
         return self._tmux("capture-pane", "-p")
 
+    @property
+    def scrollback(self) -> str:
+        """Everything that the terminal still holds, not only what is in sight."""
+        return self._tmux("capture-pane", "-p", "-S", "-")
+
     def wait_for(self, wanted: str, within_s: float = 30.0) -> str:
         """The screen as soon as it shows `wanted`."""
         deadline = time.monotonic() + within_s

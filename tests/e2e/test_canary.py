@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.e2e.stage import Stage, staged
+from tests.e2e.terminal import Terminal, needs_tmux
 from tests.receivers import Hook, Mailbox, mail_server, webhook_server
 
 pytestmark = pytest.mark.e2e
@@ -31,6 +32,7 @@ TYPED = {
     "salesforce.access_token": "00D000000000001!canary4Qe9sMh2Wl7",
     "alerts.smtp_password": "canary5&Tg3bNy8Ud1Ko6Cz",
 }
+PASSWORD = "kasumi-tobira-4-mikan"
 CODE = "aPrxcanary6Vf4jDk9Lp2Xm7Sq"
 ECHOED = "00D000000000001!canary7Rw5tGb8Yh1"
 
@@ -213,3 +215,24 @@ def test_a_defect_s_traceback_holds_no_secret(stage: Stage) -> None:
     assert b"ZeroDivisionError" in done.stderr
     told = {"stdout": done.stdout, "stderr": done.stderr}
     assert leaks(own_secrets(stage), told) == []
+
+
+@needs_tmux
+def test_nothing_typed_in_secret_stays_in_the_terminal(tmp_path: Path) -> None:
+    """The screen while it is typed, and the scrollback after the console has left."""
+    with Terminal(tmp_path) as terminal:
+        terminal.wait_for("最初の管理者を登録します")
+        terminal.type("yamada")
+        for _ in range(2):
+            terminal.press("Tab")
+            terminal.type(PASSWORD)
+        seen = {"while typed": terminal.wait_for("(いま 4/4").encode()}
+        terminal.press("F5")
+        terminal.wait_for("次の作業")
+        terminal.press("C-q")
+        assert terminal.wait_for_end() == 0
+        seen["scrollback"] = terminal.scrollback.encode()
+    seen |= {
+        path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    assert leaks({"password": PASSWORD}, seen) == []

@@ -203,7 +203,8 @@ class Bench:
 
     def haihai_channel(self, service: str) -> Channel:
         def make() -> Channel:
-            return Channel(self._client(""), service, policy=_policy(ANSWER_S))
+            ca_file = self.settings.haihai.ca_bundle
+            return Channel(self._client(ca_file), service, policy=_policy(ANSWER_S))
 
         return self.once("haihai", make)
 
