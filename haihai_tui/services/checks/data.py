@@ -108,7 +108,8 @@ def _customer_checks(settings: Settings) -> list[Check]:
             text("対応付けた項目を、配配メールの項目に収められるかを調べます。"),
             Area.DATA,
             _customer_types,
-            needs=("fields.customers",),
+            # The types that the last run met are kept there.
+            needs=("fields.customers", "database"),
             see="2.1.3",
         ),
         Check(
