@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.ours import Ours
+from bench.report import circumstances
 from bench.site import Site, start_site
 
 KEYS = ("first", "full", "quiet")
@@ -33,7 +34,8 @@ def measure(sizes: list[int], rounds: int, out: Path) -> None:
                 point[key] = asdict(getattr(ours, key)())
         points[size] = point
         ordered = [points[rows] for rows in sorted(points)]
-        target.write_text(json.dumps({"points": ordered}, indent=1), "utf-8")
+        result = {"rounds": rounds, **circumstances(), "points": ordered}
+        target.write_text(json.dumps(result, indent=1), "utf-8")
 
 
 @contextmanager

@@ -66,8 +66,9 @@ def write_docs(out: Path) -> None:
         )
     growth = out / "growth.json"
     if growth.exists():
-        points = json.loads(growth.read_text("utf-8"))["points"]
-        text = _between(text, "growth", _growth(points))
+        grown = json.loads(growth.read_text("utf-8"))
+        points = grown["points"]
+        text = _between(text, "growth", _growth(grown))
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
         PICTURE.write_text(growth_picture(points), "utf-8")
     PAGE.write_text(text, "utf-8")
@@ -141,10 +142,12 @@ def _console(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _growth(points: list[dict[str, Any]]) -> str:
+def _growth(grown: dict[str, Any]) -> str:
     head = "| contacts | first run s / MB | --full s / MB | nothing changed s / MB |"
-    lines = ["![Growth](pictures/growth.svg)", "", head, "|---|---|---|---|"]
-    for point in points:
+    made = f"Medians of {grown['rounds']}; {grown['date']}; {grown['machine']}."
+    picture = "![Growth](pictures/growth.svg)"
+    lines = [made, "", picture, "", head, "|---|---|---|---|"]
+    for point in grown["points"]:
         cells = [f"{point['rows']:,}"]
         for key in ("first", "full", "quiet"):
             row = point[key]

@@ -74,7 +74,8 @@ def test_the_page_is_written_between_its_markers(
         {"rows": rows, **{key: row(rows / 1e5) for key in ("first", "full", "quiet")}}
         for rows in (100_000, 1_000_000)
     ]
-    (tmp_path / "growth.json").write_text(json.dumps({"points": points}), "utf-8")
+    grown = {"rounds": 3, **report.circumstances(), "points": points}
+    (tmp_path / "growth.json").write_text(json.dumps(grown), "utf-8")
     report.write_docs(tmp_path)
     text = page.read_text("utf-8")
     assert text.startswith("before\n<!-- goals: begin -->\n100 contacts;")
@@ -95,7 +96,8 @@ def test_a_page_without_markers_is_refused(
     page = tmp_path / "performance.md"
     page.write_text("nothing here\n", "utf-8")
     monkeypatch.setattr(report, "PAGE", page)
-    growth = {"points": [{"rows": 1, "first": row(1), "full": row(1), "quiet": row(1)}]}
+    points = [{"rows": 1, "first": row(1), "full": row(1), "quiet": row(1)}]
+    growth = {"rounds": 1, **report.circumstances(), "points": points}
     (tmp_path / "growth.json").write_text(json.dumps(growth), "utf-8")
     with pytest.raises(SystemExit, match="markers"):
         report.write_docs(tmp_path)

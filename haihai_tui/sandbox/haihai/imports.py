@@ -174,12 +174,16 @@ class _Import:
             # The longest value is no longer than all of them together.
             if len(packed) > limit or len(row[at]) > _ADDRESS_CHARS:
                 return False
-            key = row[at].lower()
-            if key in customers and (not overwrite or ("" in row and not blank)):
+            key, data = row[at].lower(), packed.encode()
+            old = customers.get(key)
+            if old is not None and not overwrite:
+                return False
+            # Blank cells keep, unless there is nothing else that they could keep.
+            if old is not None and old != data and "" in row and not blank:
                 return False
             if members is not None and members.setdefault(key, ALLOWED) is not ALLOWED:
                 return False
-            customers[key] = packed.encode()
+            customers[key] = data
             return True
 
         return usual
