@@ -38,7 +38,6 @@ def table(stage: Stage, name: str) -> Path:
         "customers.addresses",
         "suppressions.ledger",
         "page-views.ledger",
-        "page-views.seen",
     ],
 )
 def test_a_damaged_table_is_made_anew(synced: Stage, name: str, how: str) -> None:
