@@ -81,7 +81,7 @@ def broken_by_hand(stage: Stage) -> set[tuple[str, str]]:
     }
 
 
-def test_22_just_the_broken_rows_are_found_and_none_after_the_fix(
+def test_feature_22_just_the_broken_rows_are_found_and_none_after_the_fix(
     synced: Stage,
 ) -> None:
     broken = broken_by_hand(synced)
@@ -116,7 +116,7 @@ def test_22_just_the_broken_rows_are_found_and_none_after_the_fix(
     assert not synced.salesforce_writes()
 
 
-def test_22_a_difference_names_what_both_sides_hold(synced: Stage) -> None:
+def test_feature_22_a_difference_names_what_both_sides_hold(synced: Stage) -> None:
     (_, address), *_ = contacts(synced, 1)
     synced.import_by_hand(0, "メールアドレス,会社名", f"{address},手入力")
     wanted = synced.audience()[address]["会社名"]
@@ -129,7 +129,7 @@ def test_22_a_difference_names_what_both_sides_hold(synced: Stage) -> None:
     assert "会社名: 「手入力」" in shown.out
 
 
-def test_22_a_fix_never_undoes_a_stop(synced: Stage) -> None:
+def test_feature_22_a_fix_never_undoes_a_stop(synced: Stage) -> None:
     (one, address), (other, other_address) = contacts(synced, 2)
     synced.stop(address)
     synced.stop(other_address)
@@ -148,7 +148,9 @@ def test_22_a_fix_never_undoes_a_stop(synced: Stage) -> None:
     assert not differences(reconcile(synced))
 
 
-def test_22_who_stopped_and_left_stays_where_nothing_is_mailed(synced: Stage) -> None:
+def test_feature_22_who_stopped_and_left_stays_where_nothing_is_mailed(
+    synced: Stage,
+) -> None:
     ((one, address),) = contacts(synced, 1)
     synced.stop(address)
     synced.update(one, HasOptedOutOfEmail=True)
@@ -162,7 +164,9 @@ def test_22_who_stopped_and_left_stays_where_nothing_is_mailed(synced: Stage) ->
     assert address not in synced.members()
 
 
-def test_22_a_stop_that_only_salesforce_tells_of_is_found(synced: Stage) -> None:
+def test_feature_22_a_stop_that_only_salesforce_tells_of_is_found(
+    synced: Stage,
+) -> None:
     ((one, address),) = contacts(synced, 1)
     synced.update(one, HaihaiState__c="配信停止")
     lead = synced.create(
@@ -185,7 +189,7 @@ def test_22_a_stop_that_only_salesforce_tells_of_is_found(synced: Stage) -> None
     assert not differences(reconcile(synced))
 
 
-def test_22_the_safety_stop_holds_for_a_fix(synced: Stage) -> None:
+def test_feature_22_the_safety_stop_holds_for_a_fix(synced: Stage) -> None:
     people = contacts(synced, 40)
     for one, _ in people:
         synced.update(one, HasOptedOutOfEmail=True)
@@ -199,7 +203,9 @@ def test_22_the_safety_stop_holds_for_a_fix(synced: Stage) -> None:
     assert not synced.difference()
 
 
-def test_22_without_the_values_the_last_ones_sent_are_compared(synced: Stage) -> None:
+def test_feature_22_without_the_values_the_last_ones_sent_are_compared(
+    synced: Stage,
+) -> None:
     synced.haihai_control("switches", {"members_tell_items": False}, "PUT")
     ((one, address), (other, _)) = contacts(synced, 2)
     synced.import_by_hand(1, "メールアドレス", address)
@@ -209,7 +215,7 @@ def test_22_without_the_values_the_last_ones_sent_are_compared(synced: Stage) ->
     assert "values_unknown" in {event["event"] for event in compared.events}
 
 
-def test_22_an_exported_list_will_do(synced: Stage, tmp_path: Path) -> None:
+def test_feature_22_an_exported_list_will_do(synced: Stage, tmp_path: Path) -> None:
     people = synced.customers()
     (one, address), *_ = contacts(synced, 1)
     exported = tmp_path / "members.csv"
@@ -227,7 +233,9 @@ def test_22_an_exported_list_will_do(synced: Stage, tmp_path: Path) -> None:
     assert found(compared) == {("missing", one)}
 
 
-def test_22_a_link_that_the_index_lost_is_found_and_mended(synced: Stage) -> None:
+def test_feature_22_a_link_that_the_index_lost_is_found_and_mended(
+    synced: Stage,
+) -> None:
     (index,) = (synced.folder / "state" / "default").glob("customers.addresses.*")
     content = index.read_bytes()
     width = 12 + 18 + 1
@@ -241,7 +249,9 @@ def test_22_a_link_that_the_index_lost_is_found_and_mended(synced: Stage) -> Non
     assert not synced.imports()
 
 
-def test_22_who_is_missing_on_both_sides_is_a_broken_link(synced: Stage) -> None:
+def test_feature_22_who_is_missing_on_both_sides_is_a_broken_link(
+    synced: Stage,
+) -> None:
     ((one, address),) = contacts(synced, 1)
     synced.salesforce_control(
         "records", {"object": "Contact", "operation": "purge", "id": one}
@@ -253,7 +263,7 @@ def test_22_who_is_missing_on_both_sides_is_a_broken_link(synced: Stage) -> None
     assert not differences(reconcile(synced))
 
 
-def test_22_options_belong_to_their_modes(synced: Stage) -> None:
+def test_feature_22_options_belong_to_their_modes(synced: Stage) -> None:
     for arguments in (("--fix",), ("--run-sync", "--fix"), ("--reconcile", "--full")):
         assert synced.command(*arguments).code == 2
     assert synced.command("--reconcile", "--confirm", "x").code == 2
