@@ -21,6 +21,8 @@ from haihai_tui.sync.tables.records import ID_WIDTH
 
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 15.0
+WAIT_GROWTH = 1.4
+"""Asking late costs time, asking often costs calls: some 13 until `LONGEST_WAIT`."""
 
 OnFailure = Callable[[Receipt, ImportFailure], None]
 
@@ -63,7 +65,7 @@ def _wait_for(services: Services, receipt: Receipt, deadline: float) -> ImportRe
         if result.state != "pending" or left <= 0:
             return result
         services.pacer.sleep(min(wait, left))
-        wait = min(wait * 2, LONGEST_WAIT)
+        wait = min(wait * WAIT_GROWTH, LONGEST_WAIT)
 
 
 def refused_by_haihai(address: str, reason: str) -> Problem:
