@@ -211,7 +211,7 @@ class PlanScreen(ConsoleScreen):
                 15 if wide else 13,
                 TONES.get(entry.action, ""),
             ),
-            (who, 30 if wide else 22, ""),
+            (who, 34 if width >= 100 else 30 if wide else 22, ""),
             (self.t(entry_words(entry)), 0, "quiet"),
         ]
 
