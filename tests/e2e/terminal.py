@@ -62,6 +62,8 @@ class Terminal:
         self._tmux(
             *("-f", os.devnull, "new-session", "-d"),
             *("-x", str(width), "-y", str(height), started),
+            # What a program copies goes to `clipboard`, as terminals do it.
+            *(";", "set-option", "-s", "set-clipboard", "on"),
         )
         if self._shell:
             self.type(shown)
@@ -84,6 +86,11 @@ class Terminal:
 
     def type(self, written: str) -> None:
         self._tmux("send-keys", "-l", written)
+
+    def paste(self, written: str) -> None:
+        """As one bracketed paste, as a terminal sends it."""
+        self._tmux("set-buffer", "-b", "pasted", "--", written)
+        self._tmux("paste-buffer", "-p", "-d", "-b", "pasted")
 
     def resize(self, width: int, height: int) -> None:
         self._tmux("resize-window", "-x", str(width), "-y", str(height))
@@ -109,6 +116,11 @@ class Terminal:
     def scrollback(self) -> str:
         """Everything that the terminal still holds, not only what is in sight."""
         return self._tmux("capture-pane", "-p", "-S", "-")
+
+    @property
+    def clipboard(self) -> str:
+        """What the console copied last."""
+        return self._tmux("show-buffer")
 
     def wait_for(self, wanted: str, within_s: float = 30.0) -> str:
         """The screen as soon as it shows `wanted`."""
