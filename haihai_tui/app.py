@@ -30,6 +30,7 @@ from haihai_tui.screens.base import ConsoleScreen, binding_of
 from haihai_tui.screens.harmless import Harmless
 from haihai_tui.screens.idle import IdleTime
 from haihai_tui.screens.styles import shared_sheets, tokens
+from haihai_tui.screens.terminal import TerminalDriver
 from haihai_tui.screens.typeahead import TypeAhead
 from haihai_tui.services.console import ConsoleContext
 from haihai_tui.services.paths import Home
@@ -74,7 +75,7 @@ class ConsoleApp(App[int]):
         self, ctx: ConsoleContext, *, first: str = "login", theme: str = ""
     ) -> None:
         ScrollBar.renderer = _PlainScrollBar
-        super().__init__(css_path=shared_sheets())
+        super().__init__(driver_class=TerminalDriver, css_path=shared_sheets())
         self.ctx = ctx
         self.background = Background(self)
         self.idle = IdleTime()
@@ -315,6 +316,11 @@ class ConsoleApp(App[int]):
             code = ExitCode.TERMINATED
             self.ctx.work.stop(code)
         self.exit(int(code))
+
+    def terminal_lost(self) -> None:
+        """Nothing can be read from the terminal any more: as after SIGHUP."""
+        if not self._exit:
+            self._leave(signal.SIGHUP)
 
     def tell_defect(self, error: Exception) -> None:
         """A defect on another thread ends the console like one on this."""

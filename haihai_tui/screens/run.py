@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from haihai_tui.errors import Text, text
+from haihai_tui.messages import WorkFailed
 from haihai_tui.screens.base import ConsoleScreen
 from haihai_tui.screens.run_watch import RunFollowed, RunWatch
 from haihai_tui.screens.widgets.forms import Tick
@@ -53,8 +54,12 @@ class ChoiceRead(Message):
         self.usage = usage
 
 
-class RunAsked(Message):
-    """A run was started or asked to stop."""
+class RunBegun(Message):
+    """A run was started; what becomes of it is followed."""
+
+
+class StopAsked(Message):
+    """A run was asked to stop, or there was none."""
 
     def __init__(self, told: Text, level: str = "info") -> None:
         super().__init__()
@@ -73,6 +78,10 @@ class RunScreen(LogKeys, ConsoleScreen):
         self._progress = RunProgress()
         self._usage: dict[tuple[str, str], Usage] = {}
         self._told: object = None
+        self._told_run: str | None = None
+        self._is_chosen = False
+        self._has_begun = False
+        self._wanted: bool | None = None
         self._drawing: Timer | None = None
         self._clock: Timer | None = None
 
@@ -117,9 +126,18 @@ class RunScreen(LogKeys, ConsoleScreen):
             self.query_one(f"#flow-{flow}", Tick).value = True
         for usage in message.usage:
             self._usage.setdefault((usage.service, usage.api), usage)
+        self._is_chosen = True
         if not message.enabled:
             self.say(text("連携設定がまだありません。先に連携設定を行ってください。"))
+        elif self._wanted is not None:
+            self._begin(plan=self._wanted)
+        self._wanted = None
         self._draw()
+
+    def on_work_failed(self, message: WorkFailed) -> None:
+        if message.group == "choice":
+            self._wanted = None
+        super().on_work_failed(message)
 
     def on_run_followed(self, message: RunFollowed) -> None:
         followed = message.followed
@@ -133,8 +151,7 @@ class RunScreen(LogKeys, ConsoleScreen):
         self.log_pane.feed(followed.events)
         self._tell_refusal(message.attempt)
         was_live = before is not None and before.live
-        if was_live and not followed.live:
-            self._tell_end()
+        self._tell_end(message.attempt)
         if before is None or was_live != followed.live or followed.began:
             self.refresh_keys()
         self._keep_time(followed.live)
@@ -233,11 +250,26 @@ class RunScreen(LogKeys, ConsoleScreen):
             kind = type(attempt.error).__name__
             self.say(text("プログラムの不具合です: {kind}", kind=kind), "error")
 
-    def _tell_end(self) -> None:
+    def _tell_end(self, attempt: Attempt | None) -> None:
+        """Once for each run, also for one that was over between two looks."""
         followed = self._followed
-        if followed is None or followed.run is None:
+        run = followed.run if followed is not None else None
+        if followed is None or run is None or followed.live:
+            self._told_run = self._told_run or ""
             return
-        run, progress = followed.run, self._progress
+        if self._told_run is None and not self._is_of(attempt, run.run_id):
+            # Over before this screen was opened, unless ours is only now beginning.
+            if not self._has_begun or (attempt is not None and attempt.over):
+                self._told_run = run.run_id
+            return
+        if self._told_run == run.run_id:
+            return
+        self._told_run = run.run_id
+        if followed.killed:
+            again = text("次の実行が続きから再開します。")
+            self.say(joined(text("強制終了"), again), "error")
+            return
+        progress = self._progress
         level = STATUS_LEVELS.get(run.status, "info")
         advice: Text | str = ""
         if run.status == "halted":
@@ -252,6 +284,11 @@ class RunScreen(LogKeys, ConsoleScreen):
             advice = text("F8 で変更の内容を確かめられます。")
         why: Text | str = progress.failure or ""
         self.say(joined(status_label(run.status), why, advice), level)
+
+    def _is_of(self, attempt: Attempt | None, run_id: str) -> bool:
+        """Whether the run shown is the one that was started on this screen."""
+        result = attempt.result if attempt is not None and self._has_begun else None
+        return result is not None and result.run_id == run_id
 
     # ----------------------------------------------------------------- deeds
 
@@ -290,13 +327,20 @@ class RunScreen(LogKeys, ConsoleScreen):
     def _begin(self, *, plan: bool) -> None:
         operator = self.ctx.operator
         assert operator is not None
+        if not self._is_chosen:
+            # Typed ahead, or the profile could not be read when it was last tried.
+            self._wanted = plan
+            self.background(self._read_choice, "choice")
+            return
+        self._has_begun = True
+        # Before it begins: a short run may be over before the thread has told.
+        self.say(text("計画を始めます。") if plan else text("実行を始めます。"))
         flows, full = self._chosen(), self.query_one("#full", Tick).value
 
         def begin() -> Message:
             options = Options(plan=plan, full=full)
             self.ctx.runs.start(flows, options, operator)
-            told = text("計画を始めます。") if plan else text("実行を始めます。")
-            return RunAsked(told)
+            return RunBegun()
 
         self.background(begin, "begin")
 
@@ -317,13 +361,13 @@ class RunScreen(LogKeys, ConsoleScreen):
 
         def stop() -> Message:
             if not self.ctx.runs.stop(operator):
-                return RunAsked(text("実行中の連携はありません。"))
+                return StopAsked(text("実行中の連携はありません。"))
             told = text("中断します。処理中の一括分が終わるまでお待ちください。")
-            return RunAsked(told, "warning")
+            return StopAsked(told, "warning")
 
         self.background(stop, "stop")
 
-    def on_run_asked(self, message: RunAsked) -> None:
+    def on_stop_asked(self, message: StopAsked) -> None:
         self.say(message.told, message.level)
 
     def action_show_plan(self) -> None:

@@ -195,6 +195,24 @@ class Administration:
             lambda changer: changer.set([f"schedule.paused={str(paused).lower()}"]),
         )
 
+    def new_profile(self, name: str, beside: str) -> None:
+        """Make an empty profile that keeps its state where the profile `beside` does.
+
+        SettingsError for a name that cannot be one or that is taken.
+        """
+        self._require(Action.CHANGE_SETTINGS)
+        if checked_profile_name(name) in list_profiles(self._home):
+            raise SettingsError(
+                text("プロファイル「{name}」はすでにあります。", name=name),
+                text("別の名前を入力するか、一覧から選んで切り替えてください。"),
+            )
+        # Deferred: what only a new profile needs.
+        from haihai_tui.services.wizard import new_profile
+
+        secrets = SecretStore(self._home, name, KeySource(self._home, self._environ))
+        url = _store_of(self._home, beside)
+        new_profile(self._home, name, secrets, self._database, self._operator, url)
+
     def export_profile(self, name: str, path: Path) -> Path:
         """Write a profile without its secrets; returns the file's full path."""
         self._require(Action.RUN)

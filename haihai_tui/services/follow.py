@@ -83,8 +83,9 @@ class Follower:
         began = self._run is None or self._run.run_id != run_id
         self._look_at(run_id, began=began)
         if holder is None and self._run is not None and self._run.status == RUNNING:
-            # It may have begun since the lock was looked at.
+            # It may have begun since the lock was looked at, and be over by now.
             holder = self._holder()
+            self._look_at(run_id, began=False)
         live = holder is not None and holder.run_id == run_id
         events = self._events(run_id)
         return Followed(

@@ -141,7 +141,7 @@ class Terminal:
             ["tmux", "-L", self._server, *arguments],
             capture_output=True,
             text=True,
-            check=True,
-            timeout=20,
+            timeout=60,
         )
+        assert done.returncode == 0, f"tmux {arguments[0]}: {done.stderr}"
         return done.stdout.rstrip("\n")

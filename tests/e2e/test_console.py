@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -160,6 +161,44 @@ def test_a_lost_terminal_ends_an_idle_console(tmp_path: Path) -> None:
         pid = terminal.pid
         terminal.hang_up()
         until(lambda: not Path(f"/proc/{pid}").exists(), 10)
+
+
+@needs_tmux
+def test_what_was_never_stopped_may_be_continued(tmp_path: Path) -> None:
+    """A lost terminal brings SIGCONT too: keys are still read by one thread alone."""
+    with Terminal(tmp_path) as terminal:
+        terminal.wait_for("最初の管理者を登録します")
+        tasks = Path(f"/proc/{terminal.pid}/task")
+        before = len(list(tasks.iterdir()))
+        for step in range(3):
+            os.kill(terminal.pid, signal.SIGCONT)
+            terminal.press(f"yama{step}", "C-u")
+        terminal.type("yamada")
+        assert "yama2" not in terminal.wait_for("yamada")
+        until(lambda: len(list(tasks.iterdir())) <= before, 10)
+        terminal.press("C-q")
+        assert terminal.wait_for_end() == 0
+
+
+def test_a_lost_terminal_is_noticed_without_a_signal(tmp_path: Path) -> None:
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "haihai_tui"],
+        env={**os.environ, "HAIHAI_HOME": str(tmp_path), "TERM": "xterm-256color"},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    try:
+        seen = b""
+        while "最初の管理者".encode() not in seen:
+            seen += os.read(leader, 65536)
+        os.close(leader)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 @needs_tmux

@@ -27,7 +27,7 @@ from haihai_tui.services.operators import Operators
 from haihai_tui.services.paths import Home, home_at
 from haihai_tui.services.roles import Operator, Role
 from haihai_tui.services.store.database import open_database
-from tests.screens.golden import assert_golden
+from tests.screens.golden import assert_golden, composited
 
 ConsolePilot = Pilot[int]
 PASSWORD = "kasumi-tobira-4-mikan"
@@ -66,6 +66,16 @@ async def settle(pilot: ConsolePilot) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("background work did not end")
+
+
+async def until(
+    pilot: ConsolePilot, holds: Callable[[], bool], most_s: float = 60
+) -> None:
+    """Wait until something holds; what is on the screen if it never does."""
+    deadline = time.monotonic() + most_s
+    while not holds():
+        assert time.monotonic() < deadline, composited(pilot.app)
+        await pilot.pause(0.05)
 
 
 @dataclass
@@ -123,8 +133,8 @@ class Console:
             context.close()
         return app
 
-    def golden(self, pilot: ConsolePilot, name: str) -> None:
-        assert_golden(pilot.app, name, self.update_goldens)
+    async def golden(self, pilot: ConsolePilot, name: str) -> None:
+        await assert_golden(pilot, name, self.update_goldens)
 
 
 @pytest.fixture

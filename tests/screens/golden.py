@@ -8,12 +8,14 @@ terminals demand: every line as wide as the screen, no character of ambiguous wi
 from __future__ import annotations
 
 import difflib
+import time
 import unicodedata
 from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
 from textual.app import App
+from textual.pilot import Pilot
 
 FOLDER = Path(__file__).parent / "goldens"
 
@@ -37,17 +39,22 @@ def ambiguous(shown: str) -> set[str]:
     }
 
 
-def assert_golden(app: App[Any], name: str, update: bool) -> None:
-    """Compare the screen with `goldens/NAME-80x24.txt`, or write it anew."""
-    shown = composited(app)
-    assert not ambiguous(shown), f"ambiguous width: {ambiguous(shown)}"
-    path = FOLDER / f"{name}-{app.size.width}x{app.size.height}.txt"
+async def assert_golden(
+    pilot: Pilot[Any], name: str, update: bool, most_s: float = 10
+) -> None:
+    """Wait until the screen is as `goldens/NAME-80x24.txt` has it, or write that."""
+    size = pilot.app.size
+    path = FOLDER / f"{name}-{size.width}x{size.height}.txt"
     if update:
+        await pilot.pause(0.5)
         FOLDER.mkdir(exist_ok=True)
-        path.write_text(shown, "utf-8")
-        return
+        path.write_text(composited(pilot.app), "utf-8")
     assert path.exists(), f"{path.name} is missing: run pytest with --update-goldens"
     kept = path.read_text("utf-8")
+    deadline = time.monotonic() + most_s
+    while (shown := composited(pilot.app)) != kept and time.monotonic() < deadline:
+        await pilot.pause(0.05)
+    assert not ambiguous(shown), f"ambiguous width: {ambiguous(shown)}"
     difference = difflib.unified_diff(
         kept.splitlines(), shown.splitlines(), "golden", "screen", lineterm=""
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from haihai_tui.app import ConsoleApp
+from haihai_tui.errors import SettingsError
 from haihai_tui.screens.admin import AdminScreen
 from haihai_tui.screens.admin_views.base import Rows
 from haihai_tui.screens.widgets.bars import MessageBar
@@ -14,6 +15,7 @@ from haihai_tui.screens.widgets.forms import Deed, Entry
 from haihai_tui.screens.widgets.panel import Panel
 from haihai_tui.screens.widgets.ticklist import Detail
 from haihai_tui.screens.widgets.words import Words
+from haihai_tui.services.administration import Administration
 from haihai_tui.services.operators import Operators
 from haihai_tui.services.roles import Role
 from haihai_tui.services.settings import list_profiles, load_profile, parse_profile
@@ -22,7 +24,8 @@ from haihai_tui.services.store import audit
 from haihai_tui.services.store.alerts import AlertBook
 from haihai_tui.services.store.database import open_database
 from tests.receivers import mail_server
-from tests.screens.conftest import PASSWORD, Console, ConsolePilot, settle
+from tests.screens.conftest import PASSWORD, Console, ConsolePilot, settle, until
+from tests.screens.golden import composited
 
 SIZES = ((80, 24), (60, 16))
 
@@ -68,7 +71,7 @@ def test_a_new_operator_gets_an_initial_password_shown_once(
         screen = await opened(pilot)
         await pilot.press("f5")
         await settle(pilot)
-        console.golden(pilot, "admin-add")
+        await console.golden(pilot, "admin-add")
         await pilot.press(*"sato", "enter")
         await settle(pilot)
         passwords.append(panel_words(screen).splitlines()[0])
@@ -78,7 +81,7 @@ def test_a_new_operator_gets_an_initial_password_shown_once(
         await pilot.press("enter")
         await settle(pilot)
         assert not screen.query_one("#operators Panel").display
-        console.golden(pilot, "admin-operators")
+        await console.golden(pilot, "admin-operators")
 
     console.drive(body, operator=Role.ADMINISTRATOR, size=size)
     assert roles(console)["sato"] == (Role.OPERATOR, False)
@@ -187,7 +190,7 @@ def test_the_audit_log_is_told_in_words(
         detail = screen.query_one("#audit-detail", Detail).plain
         assert "利用者の追加" in detail
         assert detail.endswith("変更後\n  閲覧者")
-        console.golden(pilot, "admin-audit")
+        await console.golden(pilot, "admin-audit")
 
     console.drive(body, operator=Role.VIEWER, size=size)
 
@@ -254,7 +257,7 @@ def test_profiles_are_listed_and_switched(
         screen = await opened(pilot, "profiles")
         await pilot.press("down")
         await pilot.pause()
-        console.golden(pilot, "admin-profiles")
+        await console.golden(pilot, "admin-profiles")
         await pilot.press("enter")
         await settle(pilot)
         assert screen.ctx.profile == "second"
@@ -263,6 +266,52 @@ def test_profiles_are_listed_and_switched(
         assert said(screen) == "すでに使っているプロファイルです。"
 
     console.drive(body, operator=Role.VIEWER, size=size)
+
+
+def test_a_new_profile_is_made_and_set_up_next(console: Console) -> None:
+    made(console, "default", "a01-24")
+
+    async def body(pilot: ConsolePilot) -> None:
+        screen = await opened(pilot, "profiles")
+        screen.query_one("#new", Deed).press()
+        await settle(pilot)
+        await pilot.press(*"default", "enter")
+        await until(pilot, lambda: "すでにあります" in said(screen))
+        screen.query_one("#new-name", Entry).value = "osaka"
+        await pilot.press("enter")
+        await until(pilot, lambda: "Step1" in composited(pilot.app))
+        assert screen.ctx.profile == "osaka"
+        await pilot.press("escape")
+        rows = screen.query_one("#profile-rows", Rows)
+        await until(pilot, lambda: rows.row_count == 2)
+        assert list_profiles(console.home) == ("default", "osaka")
+        assert load_profile(console.home, "osaka").haihai.contract_id == ""
+
+    console.drive(body, operator=Role.ADMINISTRATOR)
+    database = open_database(console.home)
+    logged = audit.entries(database, profile="osaka")
+    database.close()
+    changes = [one for one in logged if one.action == "setting_changed"]
+    assert {one.actor for one in changes} == {"yamada"}
+
+
+def test_who_may_not_change_settings_makes_no_profile(console: Console) -> None:
+    made(console, "default", "a01-24")
+
+    async def body(pilot: ConsolePilot) -> None:
+        screen = await opened(pilot, "profiles")
+        assert screen.query_one("#new", Deed).disabled
+        context = screen.ctx
+        operator = context.operator
+        assert operator is not None
+        administration = Administration(
+            console.home, context.database, operator, context.environ
+        )
+        with pytest.raises(SettingsError):
+            administration.new_profile("osaka", "default")
+        assert list_profiles(console.home) == ("default",)
+
+    console.drive(body, operator=Role.OPERATOR)
 
 
 def test_a_broken_profile_is_shown_and_cannot_be_used(console: Console) -> None:

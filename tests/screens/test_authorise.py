@@ -123,7 +123,7 @@ def test_a_refusal_shows_cause_and_remedy_and_one_key_tries_again(
         await settle(pilot)
         assert "access_denied" in shown(pilot)
         assert "> もう一度実施し" in shown(pilot)
-        console.golden(pilot, "authorise-refused")
+        await console.golden(pilot, "authorise-refused")
         await begun(pilot)
         assert not pilot.app.screen.query_one("#causes").display
         Browser(stage).open(url_of(pilot))
@@ -254,7 +254,7 @@ def test_golden(
     monkeypatch.setattr("haihai_tui.screens.authorise._moment", lambda _: "2026-02-16")
 
     async def body(pilot: ConsolePilot) -> None:
-        console.golden(pilot, "authorise")
+        await console.golden(pilot, "authorise")
 
     console.drive(body, first="authorise", operator=Role.ADMINISTRATOR, size=size)
 

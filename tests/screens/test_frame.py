@@ -95,7 +95,7 @@ def test_the_line_of_keys_is_drawn_from_the_table(console: Console) -> None:
 @pytest.mark.parametrize("name", ["login", "first_run", "password"])
 def test_forms(console: Console, name: str, size: tuple[int, int]) -> None:
     async def body(pilot: ConsolePilot) -> None:
-        console.golden(pilot, name)
+        await console.golden(pilot, name)
 
     operator = Role.OPERATOR if name == "password" else None
     console.drive(body, first=name, operator=operator, size=size)
@@ -111,7 +111,7 @@ def test_the_help_tells_the_keys_of_the_screen_it_came_from(
         own = str(pilot.app.screen.query(KeyList).first().render())
         assert "再読み込み" in own
         assert "1-9" in own
-        console.golden(pilot, "help-home")
+        await console.golden(pilot, "help-home")
         await press(pilot, "f1")
         assert len(the(pilot).screen_stack) == 2
         await press(pilot, "escape")
@@ -124,7 +124,7 @@ def test_the_help_tells_the_keys_of_the_screen_it_came_from(
 def test_the_palette_on_the_screen(console: Console, size: tuple[int, int]) -> None:
     async def body(pilot: ConsolePilot) -> None:
         await press(pilot, "ctrl+p")
-        console.golden(pilot, "palette")
+        await console.golden(pilot, "palette")
 
     console.drive(body, first="home", operator=Role.VIEWER, size=size)
 

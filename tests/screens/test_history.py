@@ -10,10 +10,10 @@ from haihai_tui.services.history import MEASURES, numbers_of
 from haihai_tui.services.roles import Role
 from haihai_tui.services.store.database import open_database
 from haihai_tui.services.store.runs import Runs
-from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle
+from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle, until
 from tests.screens.golden import ambiguous
 from tests.screens.runs import LAST, finished_run, later, planned_run
-from tests.screens.test_run import app_of, shown, until
+from tests.screens.test_run import app_of, shown
 
 
 def many_runs(console: Console, clock: MovedClock, count: int) -> None:
@@ -124,14 +124,14 @@ def test_golden(console: Console, clock: MovedClock, size: tuple[int, int]) -> N
     planned_run(console.home, clock)
 
     async def body(pilot: ConsolePilot) -> None:
-        console.golden(pilot, "history")
+        await console.golden(pilot, "history")
         await pilot.press("f6")
         await until(pilot, lambda: "####" in shown(pilot))
         await pilot.pause(0.1)
-        console.golden(pilot, "history-chart")
+        await console.golden(pilot, "history-chart")
         await pilot.press("f6", "down", "enter")
         await until(pilot, lambda: "接続できません" in shown(pilot))
         await pilot.pause(0.2)
-        console.golden(pilot, "history-run")
+        await console.golden(pilot, "history-run")
 
     console.drive(body, first="history", operator=Role.VIEWER, size=size)

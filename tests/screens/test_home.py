@@ -64,7 +64,7 @@ def first_step(console: Console) -> Step:
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40)])
 def test_a_new_home(console: Console, size: tuple[int, int]) -> None:
     async def body(pilot: ConsolePilot) -> None:
-        console.golden(pilot, "home-new")
+        await console.golden(pilot, "home-new")
 
     console.drive(body, first="home", operator=Role.ADMINISTRATOR, size=size)
 
@@ -78,7 +78,7 @@ def test_a_home_with_a_history(console: Console, size: tuple[int, int]) -> None:
     console.clock.advance(5 * 3600 + 60)
 
     async def body(pilot: ConsolePilot) -> None:
-        console.golden(pilot, "home-history")
+        await console.golden(pilot, "home-history")
 
     console.drive(body, first="home", operator=Role.OPERATOR, size=size)
 

@@ -15,9 +15,9 @@ from haihai_tui.services.roles import Role
 from haihai_tui.services.store.runs import Runs
 from haihai_tui.sync.services import Options
 from tests.e2e.stage import Stage, staged
-from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle
+from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle, until
 from tests.screens.runs import HALTED, planned_run
-from tests.screens.test_run import app_of, shown, until
+from tests.screens.test_run import app_of, shown
 
 
 def screen_of(pilot: ConsolePilot) -> PlanScreen:
@@ -214,6 +214,6 @@ def test_golden(console: Console, clock: MovedClock, size: tuple[int, int]) -> N
     async def body(pilot: ConsolePilot) -> None:
         await pilot.press("down")
         await settle(pilot)
-        console.golden(pilot, "plan")
+        await console.golden(pilot, "plan")
 
     console.drive(body, first="plan", operator=Role.OPERATOR, size=size)

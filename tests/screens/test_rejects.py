@@ -19,9 +19,9 @@ from haihai_tui.services.settings_schema import (
 from haihai_tui.services.store import audit
 from haihai_tui.services.store.runs import Runs
 from tests.e2e.stage import Stage, staged
-from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle
+from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle, until
 from tests.screens.runs import rejects
-from tests.screens.test_run import app_of, shown, until
+from tests.screens.test_run import app_of, shown
 
 
 @pytest.fixture
@@ -161,6 +161,6 @@ def test_golden(console: Console, clock: MovedClock, size: tuple[int, int]) -> N
     async def body(pilot: ConsolePilot) -> None:
         await pilot.press("space")
         await settle(pilot)
-        console.golden(pilot, "rejects")
+        await console.golden(pilot, "rejects")
 
     console.drive(body, first="rejects", operator=Role.OPERATOR, size=size)

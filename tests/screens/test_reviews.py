@@ -12,9 +12,9 @@ from haihai_tui.services.review_desk import Comparison, ReviewDesk
 from haihai_tui.services.roles import Role
 from haihai_tui.services.store import audit
 from tests.e2e.stage import Stage, staged
-from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle
+from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle, until
 from tests.screens.runs import review
-from tests.screens.test_run import app_of, shown, until
+from tests.screens.test_run import app_of, shown
 
 ADDRESS = "both@example.com"
 
@@ -131,6 +131,6 @@ def test_golden(
 
     async def body(pilot: ConsolePilot) -> None:
         await until(pilot, lambda: "LastName" in shown(pilot))
-        console.golden(pilot, "reviews")
+        await console.golden(pilot, "reviews")
 
     console.drive(body, first="reviews", operator=Role.OPERATOR, size=size)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from haihai_tui.app import ConsoleApp
 from haihai_tui.screens.run import RunScreen
+from haihai_tui.screens.run_watch import RunFollowed
 from haihai_tui.screens.widgets.bars import MessageBar
 from haihai_tui.screens.widgets.forms import Tick
+from haihai_tui.services.follow import Followed
 from haihai_tui.services.roles import Role
+from haihai_tui.services.settings_schema import Settings
 from haihai_tui.services.store.runs import Runs
 from tests.e2e.stage import Stage, staged
-from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle
+from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle, until
 from tests.screens.golden import composited
-from tests.screens.runs import finished_run
+from tests.screens.runs import HALTED, LAST, finished_run
 
 
 @pytest.fixture
@@ -34,15 +37,6 @@ def app_of(pilot: ConsolePilot) -> ConsoleApp:
 
 def shown(pilot: ConsolePilot) -> str:
     return composited(pilot.app)
-
-
-async def until(
-    pilot: Pilot[int], true: Callable[[], bool], most_s: float = 20
-) -> None:
-    deadline = time.monotonic() + most_s
-    while not true():
-        assert time.monotonic() < deadline, shown(pilot)
-        await pilot.pause(0.05)
 
 
 async def ended(pilot: ConsolePilot) -> None:
@@ -77,6 +71,55 @@ def test_plan_then_run(console: Console, stage: Stage) -> None:
         await settle(pilot)
         await until(pilot, lambda: "60 件を表示" in shown(pilot))
 
+    console.drive(body, first="run", operator=Role.OPERATOR)
+
+
+def test_a_key_pressed_before_the_profile_is_read_is_not_lost(
+    console: Console, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(pilot: ConsolePilot) -> None:
+        app = app_of(pilot)
+        read, gate = app.ctx.settings, threading.Event()
+
+        def slowly() -> Settings | None:
+            gate.wait(20)
+            return read()
+
+        monkeypatch.setattr(app.ctx, "settings", slowly)
+        app.go("run")
+        await until(pilot, lambda: "全件を読み直す" in shown(pilot))
+        await pilot.press("f6")
+        await pilot.pause()
+        assert app.ctx.runs.current() is None
+        gate.set()
+        await ended(pilot)
+        run = Runs(app.ctx.database, "default").recent(limit=1)[0]
+        assert (run.mode, len(run.flows)) == ("plan", 3)
+
+    console.drive(body, operator=Role.OPERATOR)
+
+
+def test_a_run_that_was_over_between_two_looks_is_told(
+    console: Console, clock: MovedClock
+) -> None:
+    async def body(pilot: ConsolePilot) -> None:
+        screen = pilot.app.screen
+        assert isinstance(screen, RunScreen)
+        bar = screen.query_one(MessageBar)
+        database = app_of(pilot).ctx.database
+        assert bar.level == "info"
+        finished_run(console.home, clock, HALTED)
+        await until(pilot, lambda: bar.level == "warning")
+        assert "一部エラー" in shown(pilot)
+        screen._watch.stop()
+        run = Runs(database, "default").get(LAST)
+        assert run is not None
+        killed = replace(run, run_id="later", status="running")
+        screen.post_message(RunFollowed(Followed(killed, began=True), None))
+        await until(pilot, lambda: bar.level == "error")
+        assert "強制終了" in shown(pilot)
+
+    finished_run(console.home, clock)
     console.drive(body, first="run", operator=Role.OPERATOR)
 
 
@@ -182,6 +225,6 @@ def test_golden(console: Console, clock: MovedClock, size: tuple[int, int]) -> N
         await until(pilot, lambda: "接続できません" in shown(pilot))
         await pilot.pause(0.2)
         assert isinstance(pilot.app.screen, RunScreen)
-        console.golden(pilot, "run")
+        await console.golden(pilot, "run")
 
     console.drive(body, first="run", operator=Role.OPERATOR, size=size)

@@ -540,7 +540,7 @@ def test_golden(
                 with widget.prevent(Input.Changed):
                     widget.value = "http://localhost:8711"
         await settle(pilot)
-        console.golden(pilot, f"settings-{int(step)}")
+        await console.golden(pilot, f"settings-{int(step)}")
 
     drive(console, body, size=size)
 

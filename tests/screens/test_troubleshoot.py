@@ -85,7 +85,7 @@ def test_a_pasted_url_is_explained_with_what_is_true_now(
         assert shown.startswith("1. コールバック URL が一致していません")
         assert "[問題] コールバック URL の登録" in shown
         assert "参照: マニュアル 1.2.3" in shown
-        console.golden(pilot, "troubleshoot-diagnosis")
+        await console.golden(pilot, "troubleshoot-diagnosis")
 
     console.drive(body, operator=Role.VIEWER, size=size)
 
@@ -165,7 +165,7 @@ def test_the_list_ticks_itself_off_and_opens_to_what_was_answered(
         assert "Contact.HaihaiState__c を編集する権限がありません。" in detail
         assert "調べたこと" in detail
         assert "1.2.8 (no_edit_permission)" in detail
-        console.golden(pilot, "troubleshoot-checks")
+        await console.golden(pilot, "troubleshoot-checks")
 
     console.drive(body, operator=Role.VIEWER, size=size)
 
@@ -235,7 +235,7 @@ def test_the_preparation_is_proved_where_the_apis_allow(
         assert "API では読めません" in listed.detail.plain
         listed.choose("1.2.8")
         await pilot.pause()
-        console.golden(pilot, "troubleshoot-preparation")
+        await console.golden(pilot, "troubleshoot-preparation")
 
     console.drive(body, operator=Role.VIEWER, size=size)
 

@@ -23,6 +23,12 @@ def test_words_of_letters_stay_together_and_long_ones_are_cut() -> None:
     assert wrapped("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
 
 
+def test_items_of_a_list_are_parted_where_they_end() -> None:
+    line = "読み取り 1,200  新規 40  書き込み 46"
+    assert wrapped(line, 30) == ["読み取り 1,200  新規 40", "書き込み 46"]
+    assert wrapped("新規 40  更新 70", 7) == ["新規 40", "更新 70"]
+
+
 def test_all_but_the_first_line_are_indented() -> None:
     assert wrapped("> あいうえおかきく", 10, "  ") == ["> あいうえ", "  おかきく"]
 

@@ -1,4 +1,4 @@
-"""プロファイル: list, switch, write out, take in."""
+"""プロファイル: list, switch, make, write out, take in."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class ProfilesView(AdminView):
         yield Deeds(
             [
                 Deed(text("切替"), id="use"),
+                Deed(text("新規"), id="new"),
                 Deed(text("書き出し"), id="export"),
                 Deed(text("取り込み"), id="import"),
                 Deed(text("一時停止"), id="pause"),
@@ -77,16 +78,15 @@ class ProfilesView(AdminView):
         pause.show(
             text("再開") if chosen is not None and chosen.paused else text("一時停止")
         )
-        self.query_one("#import", Deed).disabled = bool(
-            self.host.lacks(Action.CHANGE_SETTINGS)
-        )
+        for deed in ("new", "import"):
+            self.query_one(f"#{deed}", Deed).disabled = bool(
+                self.host.lacks(Action.CHANGE_SETTINGS)
+            )
         self.query_one("#profile-note", Words).show(self._note(chosen))
 
     def _note(self, chosen: ProfileRow | None) -> Text | str:
         if chosen is None:
-            return text(
-                "プロファイルはまだありません。連携設定で作るか、取り込みます。"
-            )
+            return text("プロファイルはまだありません。新規か取り込みで作ります。")
         if chosen.problem is not None:
             return chosen.problem.what
         return text(
@@ -128,6 +128,8 @@ class ProfilesView(AdminView):
                 self._use()
         elif event.button.id == "pause":
             self._pause()
+        elif event.button.id == "new":
+            await self._ask_new()
         elif event.button.id == "export":
             await self._ask_export()
         else:
@@ -136,6 +138,13 @@ class ProfilesView(AdminView):
     def _use(self) -> None:
         name = self.query_one(Rows).chosen
         assert name is not None
+        if self._switched(name):
+            told = text("プロファイル「{name}」に切り替えました。", name=name)
+            self.host.say(told, "ok")
+            self.reload()
+
+    def _switched(self, name: str) -> bool:
+        """Whether `name` is in use now, with the same people signed in."""
         console = self.host.console
         # Deferred: the store's driver has been loaded by reading the rows.
         from haihai_tui.services.administration import switch_profile
@@ -146,13 +155,32 @@ class ProfilesView(AdminView):
             )
         except ConnectorError as error:
             self.host.say_error(error)
-            return
+            return False
         if not stays:
             console.action_logout()
-            return
+            return False
         self.host.relabel()
-        self.host.say(text("プロファイル「{name}」に切り替えました。", name=name), "ok")
-        self.reload()
+        return True
+
+    async def _ask_new(self) -> None:
+        await self.query_one(Panel).ask(
+            text("新しいプロファイル"),
+            self._new,
+            yes=text("作成"),
+            words=text("空のプロファイルを作って切り替え、連携設定に進みます。"),
+            fields=(Field(text("プロファイル名"), Entry("", id="new-name")),),
+        )
+
+    def _new(self) -> None:
+        name = self.query_one("#new-name", Entry).value.strip()
+        beside = self.host.ctx.profile
+
+        def body(admin: Administration) -> Done:
+            admin.new_profile(name, beside)
+            say = text("プロファイル「{name}」を作成しました。", name=name)
+            return Done("profiles", say, name)
+
+        self.work(body, "deed")
 
     def _pause(self) -> None:
         """No question: it is undone by the same button."""
@@ -219,6 +247,8 @@ class ProfilesView(AdminView):
     async def done(self, value: Any) -> None:
         await self.query_one(Panel).action_close()
         self.reload()
+        if isinstance(value, str) and self._switched(value):
+            self.host.console.open("settings", step=1)
 
     def on_panel_closed(self, event: Panel.Closed) -> None:
         event.stop()

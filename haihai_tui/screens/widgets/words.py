@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from textual.content import Content
-from textual.visual import VisualType
+from textual.css.styles import RulesMap
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions, VisualType
 from textual.widget import Widget
 from textual.widgets import Static
 
 from haihai_tui.errors import Text
+from haihai_tui.screens.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
     from haihai_tui.app import ConsoleApp
@@ -18,6 +22,27 @@ if TYPE_CHECKING:
 def words(widget: Widget, message: Text | str) -> str:
     """`message` in the language of the app that the widget belongs to."""
     return cast("ConsoleApp", widget.app).t(message)
+
+
+class Flowing(Content):
+    """Text that is broken as Japanese is, at whatever width it is drawn."""
+
+    def _broken(self, rules: RulesMap, width: int) -> Content:
+        if rules.get("text_wrap") == "nowrap":
+            return Content(self.plain)
+        lines = self.plain.split("\n")
+        return Content(
+            "\n".join(part for line in lines for part in wrapped(line, width))
+        )
+
+    def get_height(self, rules: RulesMap, width: int) -> int:
+        return self._broken(rules, width).get_height(rules, width)
+
+    def render_strips(
+        self, width: int, height: int | None, style: Style, options: RenderOptions
+    ) -> list[Strip]:
+        broken = self._broken(options.rules, width)
+        return broken.render_strips(width, height, style, options)
 
 
 class Words(Static):
@@ -51,7 +76,7 @@ class Words(Static):
         self.refresh(layout=True)
 
     def render(self) -> VisualType:
-        return Content(words(self, self._message))
+        return Flowing(words(self, self._message))
 
 
 class Heading(Words):
