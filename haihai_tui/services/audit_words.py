@@ -22,6 +22,7 @@ _LABELS: Mapping[str, Text] = {
     "signed_in": text("ログイン"),
     "sign_in_failed": text("ログイン失敗"),
     "setting_changed": text("設定の変更"),
+    "profile_created": text("プロファイルの作成"),
     "authorised": text("連携トークンの更新"),
     "token_revoked": text("連携トークンの取り消し"),
     "field_created": text("Salesforce 項目の作成"),

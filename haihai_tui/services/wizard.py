@@ -30,6 +30,7 @@ from haihai_tui.services.settings import (
 from haihai_tui.services.settings_edit import Change
 from haihai_tui.services.settings_rules import BadValue
 from haihai_tui.services.settings_schema import Settings
+from haihai_tui.services.store import audit
 from haihai_tui.services.store.database import Database
 from haihai_tui.services.store.facts import Facts
 from haihai_tui.services.wizard_questions import QUESTIONS, Question, Step
@@ -415,3 +416,12 @@ def new_profile(
     if store_url:
         pairs.append((("store", "url"), store_url))
     ProfileChanges(home, name, secrets, database, operator.name).change(pairs, {})
+    with database.write() as connection:
+        # Its first values are the defaults: no change that the log would show.
+        audit.append(
+            connection,
+            actor=operator.name,
+            action="profile_created",
+            subject=name,
+            profile=name,
+        )

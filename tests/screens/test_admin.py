@@ -291,8 +291,8 @@ def test_a_new_profile_is_made_and_set_up_next(console: Console) -> None:
     database = open_database(console.home)
     logged = audit.entries(database, profile="osaka")
     database.close()
-    changes = [one for one in logged if one.action == "setting_changed"]
-    assert {one.actor for one in changes} == {"yamada"}
+    made_by = [one for one in logged if one.action == "profile_created"]
+    assert [(one.actor, one.subject) for one in made_by] == [("yamada", "osaka")]
 
 
 def test_who_may_not_change_settings_makes_no_profile(console: Console) -> None:
@@ -397,7 +397,7 @@ def test_alerts_show_what_stands_and_where_it_goes(
         screen = await opened(pilot)
         await pilot.press("f7")
         await settle(pilot)
-        console.golden(pilot, "admin-alerts")
+        await console.golden(pilot, "admin-alerts")
         shown = screen.query_one("#alert-detail", Detail).plain
         assert "ops@example.jp" in shown
         assert "接続できません" in shown

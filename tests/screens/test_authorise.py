@@ -200,7 +200,7 @@ def test_the_token_is_given_back_after_a_question(
         await pilot.press("f4")
         await pilot.pause()
         assert stage.world.salesforce.org_id in shown(pilot)
-        console.golden(pilot, "authorise-revoke")
+        await console.golden(pilot, "authorise-revoke")
         await pilot.press("escape")
         await settle(pilot)
         assert "取り消す" not in shown(pilot)

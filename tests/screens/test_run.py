@@ -21,7 +21,7 @@ from haihai_tui.services.store.runs import Runs
 from tests.e2e.stage import Stage, staged
 from tests.screens.conftest import Console, ConsolePilot, MovedClock, settle, until
 from tests.screens.golden import composited
-from tests.screens.runs import HALTED, LAST, finished_run
+from tests.screens.runs import LAST, finished_run
 
 
 @pytest.fixture
@@ -37,6 +37,11 @@ def app_of(pilot: ConsolePilot) -> ConsoleApp:
 
 def shown(pilot: ConsolePilot) -> str:
     return composited(pilot.app)
+
+
+def told_end(pilot: ConsolePilot) -> tuple[str, str]:
+    bar = pilot.app.screen.query_one(MessageBar)
+    return app_of(pilot).t(bar.message).strip(), bar.level
 
 
 async def ended(pilot: ConsolePilot) -> None:
@@ -108,12 +113,13 @@ def test_a_run_that_was_over_between_two_looks_is_told(
         bar = screen.query_one(MessageBar)
         database = app_of(pilot).ctx.database
         assert bar.level == "info"
-        finished_run(console.home, clock, HALTED)
-        await until(pilot, lambda: bar.level == "warning")
-        assert "一部エラー" in shown(pilot)
         screen._watch.stop()
         run = Runs(database, "default").get(LAST)
         assert run is not None
+        over = replace(run, run_id="next")
+        screen.post_message(RunFollowed(Followed(over, began=True), None))
+        await until(pilot, lambda: bar.level == "warning")
+        assert "一部エラー" in shown(pilot)
         killed = replace(run, run_id="later", status="running")
         screen.post_message(RunFollowed(Followed(killed, began=True), None))
         await until(pilot, lambda: bar.level == "error")
@@ -160,7 +166,7 @@ def test_stop_ends_after_the_batch_and_says_so(console: Console, stage: Stage) -
         await pilot.pause()
         assert "別の実行が終わるのを待つ" in shown(pilot)
         await pilot.press("f7")
-        await until(pilot, lambda: "注意: 中断" in shown(pilot))
+        await until(pilot, lambda: told_end(pilot) == ("中断", "warning"))
         run = Runs(app_of(pilot).ctx.database, "default").recent(limit=1)[0]
         assert run.status == "stopped"
 
@@ -198,7 +204,7 @@ def test_a_run_of_cron_is_shown_live_and_can_be_stopped(
         await until(pilot, lambda: f"プロセス {process.pid}" in shown(pilot))
         await until(pilot, lambda: "60 行を受け付けました" in shown(pilot))
         await pilot.press("f7")
-        await until(pilot, lambda: "注意: 中断" in shown(pilot))
+        await until(pilot, lambda: told_end(pilot) == ("中断", "warning"))
         process.communicate(timeout=20)
         assert process.returncode == 130
 
