@@ -347,11 +347,13 @@ class RunScreen(LogKeys, ConsoleScreen):
     def action_reconcile(self) -> None:
         operator = self.ctx.operator
         assert operator is not None
+        self._has_begun = True
+        self.say(text("突き合わせを始めます。"))
         flows = self._chosen()
 
         def begin() -> Message:
             self.ctx.runs.reconcile(flows, operator)
-            return RunAsked(text("突き合わせを始めます。"))
+            return RunBegun()
 
         self.background(begin, "begin")
 

@@ -354,7 +354,7 @@ def test_missing_fields_are_offered_as_a_plan_and_then_made(
         await pilot.click("#make-fields")
         await settle(pilot)
         assert "Contact.NewState__c: 選択リスト「配信状態」" in shown(pilot)
-        console.golden(pilot, "settings-make-fields")
+        await console.golden(pilot, "settings-make-fields")
         await pilot.press("escape")
         await settle(pilot)
         assert "newstate__c" not in fields_of(stage)
