@@ -1,0 +1,120 @@
+"""Rows 14 and 19 to 28, as far as the machine and the network are the fault."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.faults.machine import (
+    clock,
+    ended,
+    started,
+    until_begun,
+    with_small_files,
+    without_override,
+)
+from tests.e2e.scenes import contact
+from tests.e2e.stage import Stage, staged
+
+pytestmark = pytest.mark.e2e
+
+HOUR, YEAR = 3_600, 365 * 86_400
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with staged(tmp_path / "home", customers=60) as made:
+        yield made
+
+
+# --------------------------------------------------------------- 23, the clock
+
+
+@pytest.mark.parametrize(
+    ("shift", "after"),
+    [(-YEAR, 20), (-HOUR, 0), (HOUR, 20), (YEAR, 0)],
+    ids=["a year back in a run", "an hour back", "an hour on in a run", "a year on"],
+)
+def test_fault_23_a_clock_that_jumps_skips_nothing(
+    stage: Stage, tmp_path: Path, shift: int, after: int
+) -> None:
+    assert stage.run().code == 0
+    wrong = clock(stage, tmp_path / "clock", shift, after)
+    for at, environment in enumerate((wrong, {})):
+        one, _ = contact(stage, at)
+        stage.update(one, LastName=f"変更{at}")
+        stage.create("Contact", LastName="新規", Email=f"new{at}@example.com")
+        run = ended(started(stage, environment=environment))
+        assert run.code == 0, run.out + run.err
+        assert not stage.difference()
+        first, last = (since(run.events[which]["at"]) for which in (0, -2))
+        if environment:
+            assert abs(last - shift) < HOUR / 2
+            assert abs(first - (0 if after else shift)) < HOUR / 2
+
+
+def since(told: str) -> float:
+    """Seconds from now to a time that was told."""
+    return (datetime.fromisoformat(told) - datetime.now(UTC)).total_seconds()
+
+
+# ------------------------------------------------------------- 28, the signals
+
+
+def test_fault_28_a_hangup_does_not_end_a_run(stage: Stage) -> None:
+    process = started(stage)
+    begun = until_begun(process)
+    process.send_signal(signal.SIGHUP)
+    run = ended(process, begun)
+    assert run.code == 0, run.err
+    assert not stage.difference()
+
+
+def test_fault_28_a_run_goes_on_after_hours_of_suspension(stage: Stage) -> None:
+    process = started(stage)
+    begun = until_begun(process)
+    process.send_signal(signal.SIGSTOP)
+    stage.salesforce_control("clock", {"advance_s": 13 * HOUR})
+    stage.haihai_control("clock", {"advance_s": 13 * HOUR})
+    process.send_signal(signal.SIGCONT)
+    run = ended(process, begun)
+    assert run.code == 0, run.err
+    # The session died meanwhile; the test's own lives again when time is turned back.
+    paths = [row["path"] for row in stage.salesforce_requests()]
+    assert any("/oauth2/token" in path for path in paths)
+    stage.salesforce_control("clock", {"advance_s": -13 * HOUR})
+    assert not stage.difference()
+
+
+# ---------------------------------------------------------------- 20, the disk
+
+
+@pytest.mark.parametrize("size", [0, 2_000, 20_000])
+def test_fault_20_a_full_disk_is_told_and_nothing_is_lost(
+    stage: Stage, size: int
+) -> None:
+    run = ended(started(stage, before=with_small_files(size)))
+    assert run.code == 2, run.err
+    assert str(stage.folder) in run.out + run.err
+    assert "Traceback" not in run.err
+    assert stage.run().code == 0
+    assert not stage.difference()
+
+
+def test_fault_20_a_home_that_cannot_be_written_is_told(stage: Stage) -> None:
+    folders = [one for one in stage.folder.rglob("*") if one.is_dir()]
+    for one in (stage.folder, *folders):
+        one.chmod(0o500)
+    run = ended(started(stage, before=without_override))
+    for one in (stage.folder, *folders):
+        one.chmod(0o700)
+    assert run.code == 2, run.err
+    assert str(stage.folder) in run.out + run.err
+    assert "Traceback" not in run.err
+    assert not stage.imports()
+    assert stage.run().code == 0
+    assert not stage.difference()
