@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from haihai_tui.services.paths import home_at
+from haihai_tui.services.store.database import open_database
+from haihai_tui.services.store.rejects import RejectRow, Rejects
+from tests.e2e.faults.conftest import Act
 from tests.e2e.faults.machine import (
     clock,
     ended,
@@ -118,3 +124,71 @@ def test_fault_20_a_home_that_cannot_be_written_is_told(stage: Stage) -> None:
     assert not stage.imports()
     assert stage.run().code == 0
     assert not stage.difference()
+
+
+# ------------------------------------------------------------- 19, the network
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["refused", "black hole"])
+def test_fault_19_nobody_answers_at_haihai_mail(act: Act, silent: bool) -> None:
+    with closing(socket.socket()) as hole:
+        hole.bind(("127.0.0.1", 0))
+        if silent:
+            hole.listen()  # connections are made by the kernel and never served
+        port = hole.getsockname()[1]
+        act.scene.stage.set(
+            f'haihai.base_url="http://127.0.0.1:{port}/demo/"', "haihai.timeout_s=1"
+        )
+        run = act.run("customers")
+    assert run.code == 3, run.err
+    assert run.summary["cause"] == ("timeout" if silent else "service_unavailable")
+    assert "HaiHai" in run.err or "配配" in run.err
+    base = act.scene.stage.world.ready["haihai"]["base_url"]
+    act.scene.stage.set(f'haihai.base_url="{base}"')
+    act.assert_finishes()
+
+
+# ---------------------------------------------------------- 24, poisoned rows
+
+
+ARRIVE = ["=cmd()", 'a"b,c', "一\n二\r\n三", "'; DROP TABLE", "髙﨑"]
+REFUSED = ["\ufeff先頭", "\x1b[31m赤", "👨‍👩‍👧", "a\x00b"]
+
+
+def insert(name: str, address: str) -> dict[str, object]:
+    values = {"LastName": name, "Email": address}
+    return {"object": "Contact", "operation": "insert", "values": values}
+
+
+def test_fault_24_poisoned_rows_arrive_or_are_rejects(stage: Stage) -> None:
+    rows = [insert(name, f"in{at}@example.com") for at, name in enumerate(ARRIVE)]
+    rows += [insert(name, f"out{at}@example.com") for at, name in enumerate(REFUSED)]
+    rows += [insert(f"同{at}", "one@example.com") for at in range(1_000)]
+    rows += [
+        insert("大文字", "Upper.Case@EXAMPLE.com"),
+    ]
+    stage.salesforce_control("records", rows)
+    run = stage.run("customers")
+    assert run.code == 1, run.err
+    assert run.numbers("customers", "held") == (1_000,)
+    # An address is known by its lower case, a line break is written as configured.
+    customers = stage.customers()
+    assert customers["upper.case@example.com"]["items"]["姓"] == "大文字"
+    for at, name in enumerate(ARRIVE):
+        whole = name.replace("\r", "").replace("\n", "\r\n")
+        assert customers[f"in{at}@example.com"]["items"]["姓"] == whole
+    left = {f"out{at}@example.com" for at in range(len(REFUSED))}
+    missing = {"Upper.Case@EXAMPLE.com", "one@example.com", *left}
+    assert stage.difference()["missing"] == missing
+    assert [row.field for row in rejects(stage)] == ["LastName"] * len(REFUSED)
+    names = {f"'{address}'" for address in left}
+    ids = stage.query(f"SELECT Id FROM Contact WHERE Email IN ({', '.join(names)})")
+    assert {row.record for row in rejects(stage)} == {row["Id"] for row in ids}
+
+
+def rejects(stage: Stage) -> list[RejectRow]:
+    database = open_database(home_at(stage.folder))
+    try:
+        return Rejects(database, "default").listed(flow="customers")
+    finally:
+        database.close()
