@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from haihai_tui.errors import ServiceUnreachable, Text, text
+from haihai_tui.errors import ServiceUnreachable, SettingsError, Text, text
 from haihai_tui.services.salesforce import canonical
 from haihai_tui.services.salesforce.describe import to_sobject
 from haihai_tui.services.salesforce.errors import (
@@ -89,7 +89,7 @@ class Rest:
 
     def describe(self, sobject: str) -> SObject:
         """The object as the running user sees it now."""
-        document = self._session.json("GET", f"/sobjects/{sobject}/describe")
+        document = self._describe_document(sobject)
         try:
             described = to_sobject(document)
         except (KeyError, TypeError, ValueError) as error:
@@ -98,6 +98,16 @@ class Rest:
             ) from error
         self._described[sobject.lower()] = described
         return described
+
+    def _describe_document(self, sobject: str) -> Any:
+        try:
+            return self._session.json("GET", f"/sobjects/{sobject}/describe")
+        except SettingsError as error:
+            if error.cause != "missing_object":
+                raise
+            # Salesforce says "the requested resource" and not which.
+            what = text("{object} の項目一覧を読み取れません。", object=sobject)
+            raise SettingsError(what, error.remedy, cause=error.cause) from error
 
     def described(self, sobject: str) -> SObject | None:
         """The last description that was asked for, without a call."""

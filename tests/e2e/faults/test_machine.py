@@ -192,3 +192,26 @@ def rejects(stage: Stage) -> list[RejectRow]:
         return Rejects(database, "default").listed(flow="customers")
     finally:
         database.close()
+
+
+# ------------------------------------------------------- 25, a hidden object
+
+
+@pytest.mark.parametrize("sobject", ["Lead", "Contact"])
+def test_fault_25_an_object_that_cannot_be_read_is_named(
+    stage: Stage, sobject: str
+) -> None:
+    assert stage.run().code == 0
+    one, _ = contact(stage)
+    stage.update(one, LastName="変更")
+    stage.forget_requests()
+    stage.salesforce_control("switches", {"hidden_objects": [sobject]}, "PUT")
+    run = stage.run()
+    assert (run.code, run.summary["cause"]) == (2, "missing_object")
+    assert sobject in run.err
+    # The flow that does not need the object goes on.
+    assert bool(stage.imports()) == (sobject == "Lead")
+    assert not stage.salesforce_writes()
+    stage.salesforce_control("switches", {"hidden_objects": []}, "PUT")
+    assert stage.run().code == 0
+    assert not stage.difference()
