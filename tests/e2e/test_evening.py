@@ -50,11 +50,14 @@ class Evening:
 
     # ------------------------------------------------------------------ the way
 
-    def first_administrator(self) -> None:
+    def sign_up(self) -> None:
         self.terminal.wait_for("最初の管理者を登録します")
         self.filled(NAME, PASSWORD, PASSWORD)
         self.terminal.wait_for("(いま 4/4")
         self.terminal.press("F5")
+
+    def first_administrator(self) -> None:
+        self.sign_up()
         shown = self.terminal.wait_for("[ 連携設定を始める ]")
         assert f"{NAME} (管理者)" in shown
         assert shown.count("未設定") == 2
@@ -216,4 +219,31 @@ def test_a_whole_evening(tmp_path: Path) -> None:
         evening.plan_and_run(wrong["Email"])
         evening.mended(wrong["Id"], wrong["Email"])
         evening.asked()
+        evening.end_of_work()
+
+
+def test_a_run_from_elsewhere_is_followed_live(tmp_path: Path) -> None:
+    """The service holds the import, so that the run is surely seen under way."""
+    with staged(tmp_path, customers=30) as stage, Terminal(tmp_path) as terminal:
+        evening = Evening(stage, tmp_path, terminal)
+        evening.sign_up()
+        terminal.wait_for("メニュー")
+        terminal.press("3")
+        terminal.wait_for("まだ実行していません")
+        stage.set("haihai.result_wait_s=120")
+        stage.haihai_control("switches", {"import_hold": True}, "PUT")
+        run = stage.start("--run-sync", "customers", "--json")
+        try:
+            shown = terminal.wait_for(f"のプロセス {run.pid}", LONG_S)
+            assert "実行中" in shown
+            terminal.wait_for("30 行を受け付けました", LONG_S)
+            assert not stage.customers()
+            assert run.poll() is None
+        finally:
+            stage.haihai_control("switches", {"import_hold": False}, "PUT")
+            _, told = run.communicate(timeout=LONG_S)
+        assert run.returncode == 0, told
+        shown = terminal.wait_for("正常終了", LONG_S)
+        assert "完了  書き込み 30  新規 30" in shown
+        assert not stage.difference()
         evening.end_of_work()
