@@ -4,12 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ROWS   ?= 100000
 
-.PHONY: help demo test check faults bench screenshots clean
+HISTORIES := tests/sync/property/test_histories.py
+N      ?= 5000
+SEED   ?= 20260216
+
+.PHONY: help demo test histories check faults bench screenshots clean
 
 help:
 	@echo "make demo   run the main job on the embedded sandboxes"
 	@echo "make test   run the tests"
 	@echo "make faults  kill a run at every one of its points (about a quarter of an hour)"
+	@echo "make histories  random histories of both sides (N=5000 SEED=20260216)"
 	@echo "make check  ruff, mypy, import rules, catalogues"
 	@echo "make bench  measure (ROWS=100000)"
 	@echo "make screenshots  pictures of every screen into docs/pictures"
@@ -28,6 +33,10 @@ test: $(VENV)/.ready
 
 faults: $(VENV)/.ready
 	HAIHAI_FAULTS=all $(BIN)/python -m pytest -s tests/e2e/faults/test_kill.py $(ARGS)
+
+histories: $(VENV)/.ready
+	HAIHAI_HISTORIES=$(N) HAIHAI_HISTORIES_SEED=$(SEED) \
+		$(BIN)/python -m pytest $(HISTORIES) $(ARGS)
 
 check: $(VENV)/.ready
 	$(BIN)/ruff format --check .

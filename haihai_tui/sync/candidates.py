@@ -6,7 +6,9 @@ in Salesforce themselves, and those refused before; sorted by address, each once
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import heapq
+from collections.abc import Iterator, Mapping, Set
+from itertools import islice
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -15,6 +17,7 @@ from haihai_tui.errors import text
 from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
 from haihai_tui.sync.customers import INDEX
 from haihai_tui.sync.events import Event
+from haihai_tui.sync.linked_elsewhere import KEY_HEX, linked_elsewhere, links_of
 from haihai_tui.sync.matching import EVENT_WIDTH
 from haihai_tui.sync.reading import IDS_A_QUERY, literal, overlapped, records_of
 from haihai_tui.sync.services import Services
@@ -36,7 +39,8 @@ URL_BUDGET = 11_000
 
 LEAD_AND_CONTACT = ("Lead", "Contact")
 
-_KEY_HEX = 2 * KEY_BYTES
+NO_ADDRESS = b" " * KEY_HEX
+"""Stands for the key of a record that has no address of its own any more."""
 
 SEPARATOR = b"\x1f"
 """Between key (hex), Id and current values (CSV) of a candidate line."""
@@ -71,14 +75,16 @@ class Candidates:
                 since = overlapped(
                     cursor, self._services.config.customers.overlap_minutes
                 )
-                soql = target.select(f"SystemModstamp >= {since}")
+                soql = target.select(
+                    f"SystemModstamp >= {since}", addressed=not target.linked
+                )
                 soql += " ORDER BY SystemModstamp, Id"
             extract = self._services.salesforce.extract(soql, self._folder)
             spool = self._folder / f"scan.{target.name}"
             with spool.open("wb") as out:
                 for record in records_of(extract.pages()):
                     if cursor is not None:
-                        _spool(record, target, out)
+                        self._spool(record, target, out)
             self._scans[target.name] = spool
             cursors[name] = literal(extract.as_of)
         return cursors
@@ -91,14 +97,36 @@ class Candidates:
         with spool.open("ab") as out:
             self._look_up(target, changed, out, everyone=everyone)
             self._look_up_retried(target, out)
+        yield from self._linked(target, self._sorted(spool, target.name))
+
+    def _sorted(self, spool: Path, name: str) -> Iterator[bytes]:
         with spool.open("rb") as stream:
             lines = (line[:-1] for line in stream)
             last = b""
-            for line in sort_records(lines, _whole, self._folder, target.name):
-                head = line[: _KEY_HEX + 1 + ID_WIDTH]
+            for line in sort_records(lines, _whole, self._folder, name):
+                head = line[: KEY_HEX + 1 + ID_WIDTH]
                 if head != last:
                     yield line
                 last = head
+
+    def _linked(self, target: Target, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Tell the source of those who are linked to another address; whoever has no
+        address is looked at by that one alone."""
+        if not target.linked and not self._inherits(target):
+            self._source.link({})
+            yield from lines
+            return
+        ordered = self._folder / f"ordered.{target.name}"
+        with ordered.open("wb") as out:
+            out.writelines(line + b"\n" for line in lines)
+        if target.linked:
+            with ordered.open("rb") as stream:
+                links = linked_elsewhere(self._services, stream, self._folder)
+        else:
+            links = self._inherited_links(ordered)
+        self._source.link(links)
+        placed = sorted(_placed(ordered, links))
+        yield from heapq.merge(placed, _addressed(ordered))
 
     def _look_up(
         self, target: Target, changed: Changed, out: IO[bytes], *, everyone: bool
@@ -118,19 +146,19 @@ class Candidates:
         heirs = self._heirs(target, changed)
         with self._index(target) as index:
             emails: list[str] = []
-            ids: dict[str, bytes] = {}
+            ids: set[str] = set()
             size = 0
             for key, address in changed.lines():
                 linked = [
                     one[KEY_BYTES:-1].decode() for one in index.find(bytes.fromhex(key))
                 ]
                 linked += heirs.get(key, [])
-                ids |= dict.fromkeys(linked, key.encode())
+                ids.update(linked)
                 emails.append(_quoted(address))
                 size += len(quote(emails[-1])) + 27 * len(linked) + 3
                 if size >= URL_BUDGET:
                     self._ask(target, emails, ids, out)
-                    emails, ids, size = [], {}, 0
+                    emails, ids, size = [], set(), 0
             if emails:
                 self._ask(target, emails, ids, out)
 
@@ -139,58 +167,56 @@ class Candidates:
         return FixedTable(path, EVENT_WIDTH, KEY_BYTES)
 
     def _ask(
-        self, target: Target, emails: list[str], ids: dict[str, bytes], out: IO[bytes]
+        self, target: Target, emails: list[str], ids: set[str], out: IO[bytes]
     ) -> None:
         condition = f"{target.address_field} IN ({','.join(emails)})"
         if ids:
-            listed = ",".join(f"'{one}'" for one in ids)
+            listed = ",".join(f"'{one}'" for one in sorted(ids))
             condition = f"({condition} OR Id IN ({listed}))"
-        asked = {fold_address(_unquoted(one)) for one in emails}
         extract = self._services.salesforce.extract(
-            target.select(condition), self._folder
+            target.select(condition, addressed=False), self._folder
         )
         for record in records_of(extract.pages()):
             self._services.pacer.check()
-            _spool(record, target, out, linked=ids, asked=asked)
+            self._spool(record, target, out)
 
     def _look_up_all(
         self, target: Target, changed: Changed | None, out: IO[bytes]
     ) -> None:
         """Read all records; keep those of `changed` addresses (None: of any)."""
         keys: set[str] | None = None
-        linked: dict[str, bytes] = {}
+        linked: set[str] = set()
         if changed is not None and changed.count <= FILTER_LIMIT:
             keys = {key for key, _ in changed.lines()}
             linked = self._linked_ids(target, changed)
         extract = self._services.salesforce.extract(
-            target.select(), self._folder, expect_many=True
+            target.select(addressed=not target.linked),
+            self._folder,
+            expect_many=True,
         )
         passes = sieve(keys, linked) if keys is not None else None
         done = 0
         for page in extract.pages():
             self._services.pacer.check()
             for record in filter(passes, records_of([page])):
-                _spool(record, target, out, linked=linked, only=keys)
+                self._spool(record, target, out, linked=linked, only=keys)
             page.path.unlink(missing_ok=True)
             done += page.rows
             self._tell_progress(target, done)
 
-    def _linked_ids(self, target: Target, changed: Changed) -> dict[str, bytes]:
-        linked = {
-            one: key.encode()
-            for key, contacts in self._heirs(target, changed).items()
-            for one in contacts
-        }
+    def _linked_ids(self, target: Target, changed: Changed) -> set[str]:
+        heirs = self._heirs(target, changed)
+        linked = {one for contacts in heirs.values() for one in contacts}
         with self._index(target) as index:
             for key, _ in changed.lines():
                 for record in index.find(bytes.fromhex(key)):
-                    linked[record[KEY_BYTES:-1].decode()] = key.encode()
+                    linked.add(record[KEY_BYTES:-1].decode())
         return linked
 
     def _heirs(self, target: Target, changed: Changed) -> dict[str, list[str]]:
         """By key (hex) the contacts into which linked leads were converted: the lead's
         link is theirs, whatever address they have by now."""
-        if (self._services.config.customers.sobject, target.name) != LEAD_AND_CONTACT:
+        if not self._inherits(target):
             return {}
         keys: dict[str, str] = {}
         path = self._services.table(INDEX, EVENT_WIDTH)
@@ -199,18 +225,49 @@ class Candidates:
                 for record in index.find(bytes.fromhex(key)):
                     keys[record[KEY_BYTES:-1].decode()] = key
         heirs: dict[str, list[str]] = {}
-        leads = sorted(keys)
-        for at in range(0, len(leads), IDS_A_QUERY):
-            listed = ",".join(f"'{one}'" for one in leads[at : at + IDS_A_QUERY])
+        for lead, contact in self._conversions("Id", sorted(keys)):
+            heirs.setdefault(keys[lead], []).append(contact)
+        return heirs
+
+    def _inherits(self, target: Target) -> bool:
+        sobject = self._services.config.customers.sobject
+        return (sobject, target.name) == LEAD_AND_CONTACT
+
+    def _conversions(
+        self, name: str, ids: list[str] | None
+    ) -> Iterator[tuple[str, str]]:
+        """Lead and contact of each conversion; of those alone whose field `name` is
+        among `ids` (None: of all)."""
+        asked = [""]
+        if ids is not None:
+            asked = [
+                f" AND {name} IN ({','.join(map(_quoted, ids[at : at + IDS_A_QUERY]))})"
+                for at in range(0, len(ids), IDS_A_QUERY)
+            ]
+        for condition in asked:
             extract = self._services.salesforce.extract(
                 "SELECT Id, ConvertedContactId FROM Lead WHERE IsConverted = true "
-                f"AND ConvertedContactId != null AND Id IN ({listed})",
+                f"AND ConvertedContactId != null{condition}",
                 self._folder,
+                expect_many=ids is None,
             )
             for record in records_of(extract.pages()):
                 lead, contact = require_record(record, 2)
-                heirs.setdefault(keys[lead], []).append(contact)
-        return heirs
+                yield lead, contact
+
+    def _inherited_links(self, ordered: Path) -> dict[bytes, bytes]:
+        """The links that candidates have by the leads that they come from."""
+        ids: list[str] = []
+        with ordered.open("rb") as stream:
+            for line in islice(stream, LOOK_UP_LIMIT + 1):
+                ids.append(line.split(SEPARATOR, 2)[1].decode())
+        asked = None if len(ids) > LOOK_UP_LIMIT else sorted(set(ids))
+        found = {
+            lead.encode(): contact.encode()
+            for lead, contact in self._conversions("ConvertedContactId", asked)
+        }
+        links = links_of(self._services, sorted(found))
+        return {found[lead]: key for lead, key in links}
 
     def _tell_progress(self, target: Target, done: int) -> None:
         wording = text("{sobject} を照合中: {done} 件", sobject=target.name, done=done)
@@ -225,47 +282,58 @@ class Candidates:
         for at in range(0, len(ids), 300):
             listed = ",".join(f"'{one}'" for one in ids[at : at + 300])
             extract = self._services.salesforce.extract(
-                target.select(f"Id IN ({listed})"), self._folder
+                target.select(f"Id IN ({listed})", addressed=False), self._folder
             )
             for record in records_of(extract.pages()):
-                _spool(record, target, out)
+                self._spool(record, target, out)
 
+    def _spool(
+        self,
+        record: bytes,
+        target: Target,
+        out: IO[bytes],
+        *,
+        linked: Set[str] = frozenset(),
+        only: set[str] | None = None,
+    ) -> None:
+        """Write a candidate line under the record's own address.
 
-def _spool(
-    record: bytes,
-    target: Target,
-    out: IO[bytes],
-    *,
-    linked: Mapping[str, bytes] | None = None,
-    asked: set[str | None] | None = None,
-    only: set[str] | None = None,
-) -> None:
-    """Write a candidate line: under the record's own address where that was asked
-    for, else under the address that it is linked to."""
-    one, written, *values = require_record(record, len(target.columns))
-    folded = fold_address(written)
-    key = address_key(folded).hex() if folded else ""
-    own = bool(key) and (only is None or key in only)
-    if asked is not None:
-        own = folded in asked
-    if not own:
-        link = (linked or {}).get(one)
-        if link is None:
+        Where just some are wanted: `only` their keys, or those `linked` to them.
+        """
+        one, written, *values = require_record(record, len(target.columns))
+        folded = fold_address(written)
+        key = address_key(folded).hex() if folded else ""
+        if only is not None and key not in only and one not in linked:
             return
-        key = link.decode()
-    if not key:
-        return
-    cells = csv_line([value.replace("\n", " ") for value in values])
-    out.write(SEPARATOR.join((key.encode(), one.encode(), cells.encode())) + b"\n")
+        if not key and not target.linked:
+            return
+        cells = csv_line([value.replace("\n", " ") for value in values])
+        parts = (key.encode() or NO_ADDRESS, one.encode(), cells.encode())
+        out.write(SEPARATOR.join(parts) + b"\n")
+
+
+def _addressed(ordered: Path) -> Iterator[bytes]:
+    """The lines of records that have an address."""
+    with ordered.open("rb") as stream:
+        for line in stream:
+            if not line.startswith(NO_ADDRESS):
+                yield line[:-1]
+
+
+def _placed(ordered: Path, links: Mapping[bytes, bytes]) -> Iterator[bytes]:
+    """The lines of those without one, under the address that they are linked to."""
+    with ordered.open("rb") as stream:
+        for line in stream:
+            if not line.startswith(NO_ADDRESS):
+                return
+            _, one, cells = line[:-1].split(SEPARATOR, 2)
+            if one in links:
+                yield SEPARATOR.join((links[one], one, cells))
 
 
 def _quoted(address: str) -> str:
     escaped = address.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
-
-
-def _unquoted(literal_text: str) -> str:
-    return literal_text[1:-1].replace("\\'", "'").replace("\\\\", "\\")
 
 
 def _whole(line: bytes) -> bytes:

@@ -13,16 +13,18 @@ from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
 
-from haihai_tui.errors import NotOffered, text
+from haihai_tui.errors import text
 from haihai_tui.sync import draft as drafting
 from haihai_tui.sync import guard, matching
 from haihai_tui.sync.address_index import rebuild_index
 from haihai_tui.sync.config import CustomersConfig
 from haihai_tui.sync.customers_fields import check_customer_fields, tell_broken_fields
+from haihai_tui.sync.cut_off import LeftOver, collect_left_over, sent_ids
 from haihai_tui.sync.draft import FLOW, Draft
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.findings import Findings
 from haihai_tui.sync.mapping import Mapper
+from haihai_tui.sync.membership import given_up, is_settled, read_members
 from haihai_tui.sync.merges import Merges, hand_on, merges_of
 from haihai_tui.sync.ports import Extract, PageFile, SObject
 from haihai_tui.sync.reading import (
@@ -82,6 +84,7 @@ class CustomersPlan:
     index: Path | None
     events: Path
     types: str
+    left_over: LeftOver
     merges: Merges = field(default_factory=Merges)
     findings: Findings | None = None
 
@@ -96,6 +99,7 @@ class CustomersPlan:
             self.old is None
             and self.index is None
             and self.counts.created == self.draft.changes.count
+            and not self.left_over.count
         )
 
     def reduced(self, kinds: bytes) -> int:
@@ -145,6 +149,7 @@ class CustomersPlanner:
             cursor = self._compare_all(old, forced)
         else:
             cursor, full = self._compare_moved(old, forced)
+        left_over = self._collect_left_over()
         self._draft.close()
         decisions = self._decide(first=old is None)
         return CustomersPlan(
@@ -158,6 +163,7 @@ class CustomersPlanner:
             self._index,
             self._events,
             self._fields_seen.memory,
+            left_over,
             self._merges,
         )
 
@@ -172,7 +178,7 @@ class CustomersPlanner:
         return guard.Weight(
             FLOW,
             total=total,
-            excluded=counts.left + counts.deleted,
+            excluded=counts.left + counts.deleted + len(plan.decisions.unowned),
             blanked=counts.blanked,
             source_empty=plan.full and not counts.read and total > 0,
         )
@@ -202,10 +208,12 @@ class CustomersPlanner:
             return None
 
     def _forced(self) -> Path:
-        """Ids to be sent again whatever the snapshot says: the open rejects."""
+        """Ids to be sent again whatever the snapshot says: the open rejects, and what
+        a run that was cut off may have sent."""
         rejected = self._services.state.open_rejects(FLOW)
         ids = (one.encode() for one in rejected if len(one) == ID_WIDTH)
-        return self._write_ids("forced", sorted(ids))
+        sent = sent_ids(self._services)
+        return self._write_ids("forced", heapq.merge(sorted(ids), sent))
 
     def _read_again(self, forced: Path) -> Path:
         """Ids to be read again: the rejects, and whoever a review is about."""
@@ -435,6 +443,14 @@ class CustomersPlanner:
 
     # ---------------------------------------------------------------- matching
 
+    def _collect_left_over(self) -> LeftOver:
+        """Have the addresses that a run left over judged with those of the draft."""
+        found = collect_left_over(self._services, self._folder)
+        self._has_left_over = found.count > 0
+        for key, one, _ in found.lines():
+            self._draft.events.write(key, one, matching.LEFT_OVER)
+        return found
+
     def _decide(self, *, first: bool) -> matching.Decisions:
         services = self._services
         self._events = events = self._draft.events.sorted()
@@ -444,12 +460,14 @@ class CustomersPlanner:
         members = None
         if self._needs_members(events, ledger, first=first):
             members = self._known_members()
-        return matching.decide(
+        decisions = matching.decide(
             events,
-            matching.Tables(index, members, ledger),
+            matching.Tables(index, members, ledger, is_settled(services)),
             create=self._config.create,
             inherited=self._merges.inherited,
         )
+        decisions.given_up = given_up(services)
+        return decisions
 
     def _known_members(self) -> Path | None:
         """The members, read when they are first needed."""
@@ -469,24 +487,12 @@ class CustomersPlanner:
         return index
 
     def _read_members(self) -> Path | None:
-        """The group's members by address; None where the service tells nobody."""
-        table = self._folder / "members"
-        haihai = self._services.haihai
-        try:
-            matching.write_members(
-                haihai.members(self._config.group, self._folder), table
-            )
-        except NotOffered:
-            wording = text(
-                "配信グループの一覧を取得できないため、停止・禁止は前回までに取り込んだ"
-                "一覧で判断します。"
-            )
-            self._services.listener(Event("members_unknown", FLOW, wording, "warning"))
-            return None
-        return table
+        return read_members(self._services, self._folder)
 
     def _needs_members(self, events: Path, ledger: Path | None, *, first: bool) -> bool:
         counts = self._draft.counts
+        if self._has_left_over:
+            return True
         if counts.moved or counts.left or counts.deleted or counts.returned:
             return True
         if counts.created and (first or not self._config.create):

@@ -13,23 +13,33 @@ from pathlib import Path
 from typing import IO
 
 from haihai_tui.errors import text
-from haihai_tui.sync.address_index import first_index, index_record
-from haihai_tui.sync.addresses import address_key
+from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
 from haihai_tui.sync.batches import register
 from haihai_tui.sync.config import CustomersConfig
 from haihai_tui.sync.customers import CURSOR, INDEX, SNAPSHOT, CustomersPlan
+from haihai_tui.sync.customers_begin import MEANWHILE, conclude, leave_off, prepare
 from haihai_tui.sync.customers_steps import (
     END,
     STEP_NAMES,
     CustomersSteps,
     Step,
     new_address,
+    old_address,
 )
+from haihai_tui.sync.customers_tables import CustomersTables
+from haihai_tui.sync.cut_off import NOBODY, drop_superseded, named_files
 from haihai_tui.sync.draft import FLOW
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.field_check import TYPES
-from haihai_tui.sync.imports import OnFailure, follow, refused_by_haihai
-from haihai_tui.sync.matching import EVENT_WIDTH
+from haihai_tui.sync.imports import (
+    OnFailure,
+    follow,
+    not_confirmed,
+    refused_by_haihai,
+)
+from haihai_tui.sync.mapping import Problem
+from haihai_tui.sync.matching import EVENT_WIDTH, SILENT, STATE_WIDTH
+from haihai_tui.sync.membership import UNCONFIRMED, read_members
 from haihai_tui.sync.ports import (
     Batch,
     ImportFailure,
@@ -37,31 +47,24 @@ from haihai_tui.sync.ports import (
     Receipt,
     Review,
 )
+from haihai_tui.sync.relinked import RELINKED, note_relinked
 from haihai_tui.sync.services import Services
-from haihai_tui.sync.suppression_ledger import LEDGER, LEDGER_WIDTH, remember_stops
 from haihai_tui.sync.tables.changes import (
-    DELETE,
-    LEAVE,
+    ADDRESS,
+    ARRIVING,
+    RETURN,
     SENDING,
+    TOUCH,
     Change,
     read_changes,
     read_new,
 )
-from haihai_tui.sync.tables.fixed import REMOVED, FixedTable, patch_fixed
-from haihai_tui.sync.tables.lines import LineChange
+from haihai_tui.sync.tables.fixed import FixedTable
 from haihai_tui.sync.tables.records import ID_WIDTH
 from haihai_tui.sync.tables.snapshot import (
-    BARRED,
-    FLAG_AT,
-    KEPT,
-    MERGED,
     VALUES_AT,
     SnapshotHead,
-    line_address,
-    write_first_snapshot,
-    write_snapshot,
 )
-from haihai_tui.sync.tables.sorting import sort_fixed
 
 
 class CustomersRun:
@@ -73,69 +76,35 @@ class CustomersRun:
         self._plan = plan
         self._folder = services.scratch / FLOW
         self._decisions = plan.decisions
-        self._refused: set[bytes] = set()
+        self._refused_late: set[bytes] = set()
+        self._still_there: list[str] = []
+        self._registered = False
+        self._untold = False
+        self._untold_steps: set[str] = set()
         self._pending: list[PendingImport] = []
         self.written = 0
         self.unconfirmed = 0
         self.rules = CustomersSteps(self._config, plan)
+        self._refused = self.rules.refused
         self._steps = self.rules.make()
         self._unfinished: list[Step] = []
 
     # --------------------------------------------------------------- execution
 
     def begin(self) -> None:
-        """Keep what the service is about to forget: the stops of addresses that leave
-        the group because their owner has another one now."""
-        forgotten = (
-            dict(
-                self._decisions.forgotten[change.record_id]
-                for change in self._changes()
-                if change.record_id in self._decisions.forgotten
-                and self.rules.leaves(change)
-            )
-            if self._decisions.forgotten
-            else {}
-        )
-        forgotten |= self._inherited_elsewhere()
-        if not forgotten:
-            return
-        services = self._services
-        ledger = services.table(LEDGER, LEDGER_WIDTH)
-        target = services.tables / f"{LEDGER}.{services.run_id}.left"
-        if not remember_stops(ledger, forgotten, target):
-            return
-        with services.state.transaction() as transaction:
-            transaction.set_snapshot(LEDGER, target.name)
-        if ledger is not None:
-            ledger.unlink(missing_ok=True)
-
-    def _inherited_elsewhere(self) -> dict[bytes, bytes]:
-        """What was inherited by records that nothing is sent for now: it comes first
-        when they are registered.  By address key."""
-        waiting = dict(self._plan.merges.inherited)
-        kept: dict[bytes, bytes] = {}
-        if not waiting:
-            return kept
-        for change in self._changes():
-            state = waiting.get(change.record_id)
-            if state and self.rules.registers(change):
-                del waiting[change.record_id]
-            elif state and change.new:
-                kept[address_key(new_address(change))] = state
-        old = self._plan.old
-        assert old is not None  # no merge is known without it
-        old.rewind()
-        for one in sorted(waiting):
-            line = old.find(one)
-            if line is not None:
-                kept.setdefault(address_key(line_address(line)), waiting[one])
-        return kept
+        """Keep what must outlive this run, however it ends."""
+        prepare(self._services, self._plan, self.rules)
 
     def execute(self) -> None:
+        self._put_off_who_waits()
         for step in self._steps:
             if step.possible and self._anyone(step):
                 self._upload(step)
-            step.through = END
+            if step.awaited:
+                self._await(step)
+            if step.name == "register":
+                self._registered = True
+            step.through = step.handed = END
         for step in self._steps:
             self._follow(step)
 
@@ -143,7 +112,10 @@ class CustomersRun:
         return read_changes(self._plan.draft.changes.path)
 
     def _anyone(self, step: Step) -> bool:
-        return any(step.takes(change) for change in self._changes())
+        return any(map(step.takes, self._changes_for(step)))
+
+    def _changes_for(self, step: Step) -> Iterator[Change]:
+        return step.source() if step.source else self._changes()
 
     def _upload(self, step: Step) -> None:
         step.rows = self._folder / f"rows.{step.name}"
@@ -164,11 +136,13 @@ class CustomersRun:
         plan = self._plan
         if step.name == "register" and plan.only_newcomers:
             decisions = self._decisions
-            left_out = {*decisions.held, *decisions.unknown}
+            left_out = {*decisions.held, *decisions.unknown, *self._refused}
             new = read_new(plan.draft.changes.path, left_out)
             columns = plan.draft.mapper.columns
-            return register(self._config.group, columns, _new_rows(new, rows))
-        return step.batch(_noted(filter(step.takes, self._changes()), rows))
+            return register(self._config.group, columns, _new_rows(step, new, rows))
+        return step.batch(
+            _noted(step, filter(step.takes, self._changes_for(step)), rows)
+        )
 
     def _tell_accepted(self, step: Step, receipt: Receipt) -> None:
         done = receipt.first_row + receipt.rows
@@ -191,24 +165,74 @@ class CustomersRun:
             )
         )
 
-    def _follow(self, step: Step) -> None:
+    def _follow(self, step: Step) -> list[tuple[Receipt, bool]]:
+        """Learn what became of a step's imports; those of which nothing is known, and
+        whether that can still be had."""
         deadline = self._services.pacer.seconds() + self._config.result_wait_s
-        for receipt in follow(
-            self._services, list(step.receipts), deadline, self._refuser(step)
-        ):
+        asked = list(step.receipts)
+        unknown = list(follow(self._services, asked, deadline, self._refuser(step)))
+        for receipt, is_pending in unknown:
             self._keep_pending(step, receipt)
-            step.receipts.remove(receipt)
+            if not is_pending:
+                self._untold = True
+                self._untold_steps.add(step.name)
         step.receipts.clear()
+        return unknown
 
     def _refuser(self, step: Step) -> OnFailure:
         def refuse(receipt: Receipt, failure: ImportFailure) -> None:
             one = _row(step.rows, receipt.first_row + failure.row)
-            self._refused.add(one)
-            self._plan.draft.rejects.append(
-                one, refused_by_haihai(failure.address, failure.reason)
-            )
+            if one == NOBODY:
+                if (address := fold_address(failure.address)) is not None:
+                    self._still_there.append(address)
+                return
+            self._refuse(one, refused_by_haihai(failure.address, failure.reason))
 
         return refuse
+
+    def _refuse(self, one: bytes, problem: Problem) -> None:
+        self._refused.add(one)
+        if self._registered:
+            self._refused_late.add(one)
+        self._plan.draft.rejects.append(one, problem)
+
+    # ---------------------------------------------------------- what has to wait
+
+    def _put_off_who_waits(self) -> None:
+        if self._decisions.settled or not self._plan.counts.returned:
+            return
+        for change in list(filter(self.rules.waits, self._changes())):
+            self._refuse(change.record_id, not_confirmed(new_address(change)))
+
+    def _await(self, step: Step) -> None:
+        """Whoever's stop may not have arrived is registered by a later run."""
+        unknown = self._follow(step)
+        doubtful = {
+            _row(step.rows, receipt.first_row + number)
+            for receipt, _ in unknown
+            for number in range(receipt.rows)
+        }
+        if not doubtful:
+            return
+        asked = [one for one in self._changes() if one.record_id in doubtful]
+        if not any(is_pending for _, is_pending in unknown):
+            asked = self._not_silent(asked)
+        for change in asked:
+            self._refuse(change.record_id, not_confirmed(new_address(change)))
+
+    def _not_silent(self, asked: list[Change]) -> list[Change]:
+        """Those whose state is not what was just sent, by the service's own list.
+        Where it has none, the order of acceptance has to do."""
+        table = read_members(self._services, self._folder)
+        if table is None:
+            return []
+        by_key = {address_key(new_address(change)): change for change in asked}
+        with FixedTable(table, STATE_WIDTH, KEY_BYTES) as members:
+            return [
+                change
+                for key, change in sorted(by_key.items())
+                if not any(found[-1:] in SILENT for found in members.find(key))
+            ]
 
     def _keep_pending(self, step: Step, receipt: Receipt) -> None:
         self.unconfirmed += receipt.rows
@@ -227,33 +251,91 @@ class CustomersRun:
         for step in self._steps:
             for receipt in step.receipts:
                 self._keep_pending(step, receipt)
+                self._untold = True
         self._unfinished = [
             step for step in self._steps if step.possible and step.through != END
         ]
         complete = not self._unfinished
-        snapshot, index = services.next_table(SNAPSHOT), services.next_table(INDEX)
-        superseded = [services.table(SNAPSHOT), services.table(INDEX)]
         changed = self._changed(complete)
-        head = self._head(complete)
+        snapshot, index = services.next_table(SNAPSHOT), services.next_table(INDEX)
+        relinked = self._relinked()
+        before = named_files(services, SNAPSHOT, INDEX, RELINKED, *MEANWHILE)
         if changed:
-            self._write_tables(snapshot, index, head)
+            tables = CustomersTables(
+                plan, self.rules, self._applied, self._folder, complete=complete
+            )
+            tables.write(snapshot, index, self._head(complete))
         with services.state.transaction() as transaction:
             if changed:
                 transaction.set_snapshot(SNAPSHOT, snapshot.name)
                 transaction.set_snapshot(INDEX, index.name)
+            if relinked is not None:
+                transaction.set_snapshot(RELINKED, relinked.name)
+            if self._untold != bool(services.state.cursor(UNCONFIRMED)):
+                transaction.set_cursor(UNCONFIRMED, "1" if self._untold else "")
             if complete:
+                conclude(services, transaction, self._left())
                 transaction.set_cursor(CURSOR, plan.cursor)
                 transaction.set_cursor(TYPES, plan.types)
                 transaction.resolve_rejects(FLOW, self._settled())
                 transaction.close_reviews(FLOW, self._answered_themselves())
                 transaction.put_reviews(services.run_id, self._reviews())
+            else:
+                leave_off(
+                    services,
+                    transaction,
+                    self._perhaps_sent(nothing_kept=not changed),
+                    undid_bars=self._step("undo_bar").has_begun,
+                )
             transaction.put_rejects(services.run_id, plan.draft.rejects.read())
             transaction.put_pending(self._pending)
         if plan.old:
             plan.old.close()
-        for path in superseded if changed else []:
-            if path is not None:
-                path.unlink(missing_ok=True)
+        drop_superseded(services, before)
+
+    def _relinked(self) -> Path | None:
+        counts = self._plan.counts
+        if not (counts.moved or counts.returned):
+            return None
+        moved = (
+            change
+            for change in self._changes()
+            if change.kind in (ADDRESS, RETURN) and self._applied(change)
+        )
+        return note_relinked(self._services, moved, self._folder)
+
+    def _step(self, name: str) -> Step:
+        return next(step for step in self._steps if step.name == name)
+
+    def _perhaps_sent(self, *, nothing_kept: bool) -> Iterator[Change]:
+        """Changes that were sent in part, or perhaps, and must be sent again."""
+        for change in self._changes():
+            if change.kind == TOUCH:
+                continue
+            if self._applied(change) and not nothing_kept:
+                continue
+            is_late = change.record_id in self._refused_late
+            if is_late or any(step.may_have_sent(change) for step in self._steps):
+                yield change
+
+    def _left(self) -> list[tuple[bytes, str]]:
+        """Addresses that were sent for a record which keeps its old one, and those
+        that could not be taken out."""
+        late = self._refused_late
+        arrived = [
+            (change.record_id, new_address(change))
+            for change in (self._changes() if late else ())
+            if change.record_id in late and change.kind in ARRIVING
+        ]
+        gone = self._still_there + list(self._perhaps_still_there())
+        return [(NOBODY, address) for address in gone] + arrived
+
+    def _perhaps_still_there(self) -> Iterator[str]:
+        """Addresses that were taken out or barred by an import whose result nobody
+        tells: the next run sees by the list of members whether it went well."""
+        for step in self._steps:
+            if step.name in self._untold_steps & {"leave", "bar", "take_out"}:
+                yield from map(old_address, filter(step.takes, self._changes_for(step)))
 
     def _changed(self, complete: bool) -> bool:
         old, new = self._plan.old, self._plan.head
@@ -287,61 +369,6 @@ class CustomersRun:
             return False
         return bool(self._unfinished) or winner in self._refused
 
-    def _write_first_tables(
-        self, snapshot: Path, index: Path, head: SnapshotHead
-    ) -> None:
-        """Everything in them is new: nothing to merge, and no key to make anew."""
-        decisions = self._decisions
-        left_out = {*decisions.held, *decisions.unknown, *self._refused}
-        new = read_new(self._plan.draft.changes.path, left_out)
-        blocks = ([line for _, line in block] for block in new)
-        write_first_snapshot(snapshot, head, blocks)
-        first_index(self._plan.events, left_out, index)
-
-    def _write_tables(self, snapshot: Path, index: Path, head: SnapshotHead) -> None:
-        plan = self._plan
-        if plan.only_newcomers and not self._unfinished:
-            self._write_first_tables(snapshot, index, head)
-            return
-        delta = self._folder / "index.delta"
-        with delta.open("wb", buffering=1 << 18) as out:
-            write_snapshot(
-                snapshot,
-                head,
-                plan.old,
-                self._line_changes(out),
-                plan.draft.changes.count,
-            )
-        ordered = self._folder / "index.sorted"
-        sort_fixed(delta, EVENT_WIDTH, ordered)
-        changes = ordered.stat().st_size // EVENT_WIDTH
-        with (
-            FixedTable(plan.index, EVENT_WIDTH, EVENT_WIDTH - 1) as old,
-            FixedTable(ordered, EVENT_WIDTH, EVENT_WIDTH - 1) as new,
-        ):
-            patch_fixed(old, new, changes, index)
-
-    def _line_changes(self, delta: IO[bytes]) -> Iterator[LineChange]:
-        for change in self._changes():
-            if not self._applied(change):
-                continue
-            new = self._final_line(change)
-            _note_index_change(change.old, new, delta)
-            yield LineChange(change.record_id, change.old, new)
-
-    def _final_line(self, change: Change) -> bytes | None:
-        line = change.new
-        if line is None or change.kind not in (LEAVE, DELETE):
-            return line
-        one = change.record_id
-        if self.rules.bars(change):
-            return _flagged(line, BARRED)
-        if one in self._plan.merges.winners:
-            return _flagged(line, MERGED)
-        if one in self._decisions.silent and one not in self._decisions.shared:
-            return _flagged(line, KEPT)
-        return line
-
     def _settled(self) -> Iterator[str]:
         """Records that were tried again and met no new refusal."""
         again = set(self._plan.draft.rejects.records())
@@ -371,21 +398,19 @@ class CustomersRun:
             )
 
 
-def _flagged(line: bytes, flag: bytes) -> bytes:
-    return line[:FLAG_AT] + flag + line[FLAG_AT + 1 :]
-
-
-def _noted(changes: Iterator[Change], rows: IO[bytes]) -> Iterator[Change]:
+def _noted(step: Step, changes: Iterator[Change], rows: IO[bytes]) -> Iterator[Change]:
     for change in changes:
         rows.write(change.record_id)
+        step.handed = change.record_id
         yield change
 
 
 def _new_rows(
-    new: Iterator[list[tuple[bytes, bytes]]], rows: IO[bytes]
+    step: Step, new: Iterator[list[tuple[bytes, bytes]]], rows: IO[bytes]
 ) -> Iterator[str]:
     for block in filter(None, new):
         rows.write(b"".join([one for one, _ in block]))
+        step.handed = block[-1][0]
         # No line has a line feed in it: decoded together, taken apart again.
         text = b"\n".join([line[VALUES_AT:] for _, line in block]).decode()
         yield from text.split("\n")
@@ -395,14 +420,3 @@ def _row(rows: Path, number: int) -> bytes:
     with rows.open("rb") as stream:
         stream.seek(number * ID_WIDTH)
         return stream.read(ID_WIDTH)
-
-
-def _note_index_change(old: bytes | None, new: bytes | None, delta: IO[bytes]) -> None:
-    gone = index_record(old) if old else None
-    come = index_record(new) if new else None
-    if gone == come:
-        return
-    if gone and (come is None or gone[:-1] != come[:-1]):
-        delta.write(gone[:-1] + REMOVED)
-    if come:
-        delta.write(come)

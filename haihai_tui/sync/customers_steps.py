@@ -15,6 +15,7 @@ from haihai_tui.errors import Text, text
 from haihai_tui.sync import batches
 from haihai_tui.sync.config import CustomersConfig
 from haihai_tui.sync.customers import CustomersPlan
+from haihai_tui.sync.cut_off import NOBODY
 from haihai_tui.sync.matching import rank, stronger
 from haihai_tui.sync.ports import Batch, Receipt
 from haihai_tui.sync.tables.changes import (
@@ -22,18 +23,21 @@ from haihai_tui.sync.tables.changes import (
     CREATE,
     DELETE,
     DEPARTING,
+    LEAVE,
     RETURN,
     SENDING,
     UPDATE,
     Change,
 )
 from haihai_tui.sync.tables.csvlines import csv_line, split_line
-from haihai_tui.sync.tables.records import ID_WIDTH
+from haihai_tui.sync.tables.records import HASH_WIDTH, ID_WIDTH
 from haihai_tui.sync.tables.snapshot import (
+    ACTIVE,
     BARRED,
     FLAG_AT,
     VALUES_AT,
     line_address,
+    snapshot_line,
 )
 
 END = b"\xff" * ID_WIDTH
@@ -45,15 +49,28 @@ class Step:
     """One kind of import: who takes part, and up to which Id it was accepted.
 
     `possible` is false where nobody can take part: no need to look at each change.
+    `awaited`: nothing that comes after may be sent for those of whom it is not known
+    that this step went well.  `source` gives the changes where they are not the plan's.
+    `handed` is the last Id that was given away to be packed and sent.
     """
 
     name: str
     takes: Callable[[Change], bool]
     batch: Callable[[Iterator[Change]], Batch]
     possible: bool = True
+    awaited: bool = False
+    source: Callable[[], Iterator[Change]] | None = None
     through: bytes = b""
+    handed: bytes = b""
     rows: Path = Path()
     receipts: list[Receipt] = field(default_factory=list)
+
+    @property
+    def has_begun(self) -> bool:
+        return bool(self.handed)
+
+    def may_have_sent(self, change: Change) -> bool:
+        return change.record_id <= self.handed and self.takes(change)
 
     def done(self, change: Change) -> bool:
         return not self.takes(change) or change.record_id <= self.through
@@ -68,11 +85,12 @@ class CustomersSteps:
         self._decisions = plan.decisions
         self._added = _added_columns(plan)
         self._sent_again = _ids_in(plan.forced) if self._added else frozenset()
+        self.refused: set[bytes] = set()
 
     def make(self) -> list[Step]:
         group, columns = self._config.group, self._plan.draft.mapper.columns
         counts, decisions = self._plan.counts, self._decisions
-        states_first = bool(decisions.restore or decisions.silent)
+        states_first = decisions.sets_states
         departures = counts.moved + counts.left + counts.deleted > 0
         return [
             Step(
@@ -80,12 +98,14 @@ class CustomersSteps:
                 lambda change: self.state_first(change) == b"s",
                 lambda changes: batches.stop(group, map(new_address, changes)),
                 states_first,
+                awaited=True,
             ),
             Step(
                 "bar_first",
                 lambda change: self.state_first(change) == b"b",
                 lambda changes: batches.bar(group, map(new_address, changes)),
                 states_first,
+                awaited=True,
             ),
             Step("fill", self.fills, self._fill_batch, bool(self._added)),
             Step(
@@ -103,7 +123,7 @@ class CustomersSteps:
             ),
             Step(
                 "undo_bar",
-                self._undoes_bar,
+                self.undoes_bar,
                 lambda changes: batches.undo_own_bar(
                     group, map(self._proof_of_own_bar, changes)
                 ),
@@ -121,11 +141,46 @@ class CustomersSteps:
                 lambda changes: batches.leave(group, map(old_address, changes)),
                 departures,
             ),
+            Step(
+                "take_out",
+                _is_nobodys,
+                lambda changes: batches.leave(group, map(old_address, changes)),
+                bool(decisions.unowned),
+                source=self.unowned,
+            ),
         ]
 
+    def unowned(self) -> Iterator[Change]:
+        """A departure for each address that an earlier run may have put in the group
+        and that nobody owns any more."""
+        last = b""
+        for key, _, address in self._plan.left_over.lines():
+            if key != last and key in self._decisions.unowned:
+                values = csv_line([address]).encode()
+                line = snapshot_line(NOBODY, b"-" * HASH_WIDTH, ACTIVE, values)
+                yield Change(LEAVE, NOBODY, line, None)
+            last = key
+
     def goes(self, change: Change) -> bool:
-        one = change.record_id
-        return one not in self._decisions.held and one not in self._decisions.unknown
+        one, decisions = change.record_id, self._decisions
+        return (
+            one not in decisions.held
+            and one not in decisions.unknown
+            and one not in self.refused
+            and not self.waits(change)
+        )
+
+    def takes_part(self, change: Change) -> bool:
+        return change.kind not in SENDING or self.goes(change)
+
+    def waits(self, change: Change) -> bool:
+        """Whether it cannot be told yet if a bar of our own stands: its import, or
+        that of its undoing, may still be waiting at the service."""
+        return (
+            not self._decisions.settled
+            and change.kind == RETURN
+            and _flag(change) == BARRED
+        )
 
     def registers(self, change: Change) -> bool:
         return change.kind in SENDING and self.goes(change)
@@ -154,16 +209,17 @@ class CustomersSteps:
         if not self.registers(change):
             return None
         one = change.record_id
-        wanted = self._decisions.restore.get(one)
-        if change.kind in (ADDRESS, RETURN):
-            carried = self._carried(change)
-            wanted = stronger(wanted, carried)
+        restored = self._decisions.restore.get(one)
+        wanted = stronger(restored, self._carried(change))
         present = self._decisions.states.get(one, b"")
         return wanted if wanted and rank(wanted) > rank(present) else None
 
     def _carried(self, change: Change) -> bytes:
         """The state of the address that is given up; our own bar stays with it."""
-        state = self._decisions.silent.get(change.record_id, b"")
+        state = self._decisions.left_behind.get(change.record_id, b"")
+        if change.kind in (ADDRESS, RETURN):
+            left = self._decisions.silent.get(change.record_id, b"")
+            state = stronger(state, left) or b""
         return b"" if state == b"b" and _flag(change) == BARRED else state
 
     def _blanks(self, change: Change) -> bool:
@@ -191,9 +247,10 @@ class CustomersSteps:
         lines = (_picked(change.row.decode(), at) for change in changes)
         return batches.blank_out(self._config.group, columns, lines)
 
-    def _undoes_bar(self, change: Change) -> bool:
+    def undoes_bar(self, change: Change) -> bool:
         return (
             change.kind == RETURN
+            and change.record_id not in self._decisions.given_up
             and self.goes(change)
             and _flag(change) == BARRED
             and self._decisions.states.get(change.record_id) == b"b"
@@ -208,6 +265,7 @@ class CustomersSteps:
         one = change.record_id
         return (
             change.kind in DEPARTING
+            and one not in self.refused
             and one not in self._decisions.held
             and one not in self._decisions.shared
             and one not in self._decisions.absent
@@ -229,6 +287,10 @@ class CustomersSteps:
         return change.kind == ADDRESS or change.record_id not in self._decisions.silent
 
 
+def _is_nobodys(change: Change) -> bool:
+    return change.record_id == NOBODY
+
+
 STEP_NAMES: dict[str, Text] = {
     "stop": text("停止の引き継ぎ"),
     "bar_first": text("禁止の引き継ぎ"),
@@ -238,6 +300,7 @@ STEP_NAMES: dict[str, Text] = {
     "undo_bar": text("本ツールによる禁止の解除"),
     "bar": text("配信禁止"),
     "leave": text("配信グループからの除外"),
+    "take_out": text("配信グループからの除外"),
 }
 
 

@@ -61,6 +61,12 @@ class Counts:
     problems: int = 0
     passed_over: int = 0
 
+    @property
+    def writing(self) -> int:
+        """Changes that send something."""
+        sending = self.created + self.returned + self.updated + self.moved
+        return sending + self.left + self.deleted
+
 
 _COUNTER_BY_KIND = {
     CREATE: "created",

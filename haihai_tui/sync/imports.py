@@ -7,10 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from haihai_tui.errors import BudgetUsedUp, Text, text
 from haihai_tui.sync.addresses import mask_address
+from haihai_tui.sync.cut_off import (
+    NOBODY,
+    UNOWNED,
+    add_unowned,
+    drop_superseded,
+    named_files,
+)
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.mapping import Problem
 from haihai_tui.sync.ports import (
     ImportFailure,
+    ImportKind,
     ImportResult,
     PendingImport,
     Receipt,
@@ -32,10 +40,11 @@ def follow(
     receipts: Sequence[Receipt],
     deadline: float,
     on_failure: OnFailure,
-) -> Iterator[Receipt]:
+) -> Iterator[tuple[Receipt, bool]]:
     """Wait for the imports' results until `deadline` (pacer seconds).
 
-    Yields the receipts of which no result is known; failures go to `on_failure`.
+    Yields the receipts of which no result is known, and whether it can still be had;
+    failures go to `on_failure`.
     Asking costs calls of the daily budget.  Imports are worked off in the order of
     acceptance, so only the last one is waited for, and the others asked once.
     """
@@ -51,10 +60,10 @@ def follow(
                 on_failure(waiting[0], failure)
             receipt = waiting.popleft()
             if result.state != "done":
-                yield receipt
+                yield receipt, result.state == "pending"
     except BudgetUsedUp:
         # Accepted all the same: what became of them is asked by a later run.
-        yield from waiting
+        yield from ((receipt, True) for receipt in waiting)
 
 
 def _wait_for(services: Services, receipt: Receipt, deadline: float) -> ImportResult:
@@ -78,21 +87,40 @@ def refused_by_haihai(address: str, reason: str) -> Problem:
     )
 
 
+def not_confirmed(address: str) -> Problem:
+    return Problem(
+        "",
+        mask_address(address),
+        text(
+            "配信停止・配信禁止が配配メールに取り込まれたことをまだ確認できないため、"
+            "登録を見合わせています。"
+        ),
+        text("対応は不要です。確認できしだい、以後の実行で自動的に登録します。"),
+        address,
+    )
+
+
 def settle_pending(services: Services, flow: str) -> None:
     """Ask for the results that earlier runs could not wait for."""
     settled: list[PendingImport] = []
     rejects: list[Reject] = []
+    still_there: list[str] = []
     for pending in services.state.pending(flow):
         result = services.haihai.result(pending.receipt)
         if result.state == "pending":
             continue
         settled.append(pending)
         rejects += _rejects(services, pending, result.failures)
+        if pending.receipt.kind in (ImportKind.LEAVE, ImportKind.BAR):
+            still_there += (failure.address for failure in result.failures)
     if not settled:
         return
+    before = named_files(services, UNOWNED)
     with services.state.transaction() as transaction:
         transaction.put_rejects(services.run_id, rejects)
+        add_unowned(services, transaction, still_there)
         transaction.drop_pending(flow, [one.receipt.job for one in settled])
+    drop_superseded(services, before)
     still_used = {one.rows_file for one in services.state.pending(flow)}
     for one in settled:
         if one.rows_file not in still_used:
@@ -115,10 +143,13 @@ def _rejects(
     with path.open("rb") as rows:
         for failure in failures:
             rows.seek((pending.receipt.first_row + failure.row) * ID_WIDTH)
+            record = rows.read(ID_WIDTH)
+            if record == NOBODY:
+                continue
             problem = refused_by_haihai(failure.address, failure.reason)
             yield Reject(
                 flow=pending.flow,
-                record=rows.read(ID_WIDTH).decode(),
+                record=record.decode(),
                 field=problem.field,
                 value=problem.value,
                 cause=problem.cause,

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import IO
 
 from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
+from haihai_tui.sync.cut_off import NOBODY
 from haihai_tui.sync.ports import DeliveryState, Member
 from haihai_tui.sync.suppression_ledger import LEDGER_WIDTH, remembered_state
 from haihai_tui.sync.tables.changes import ADDRESS
@@ -27,6 +28,10 @@ from haihai_tui.sync.tables.sorting import sort_fixed
 DEPARTS = b"-"
 """Flag of an event: the record gives the address up.  A claim is flagged with the
 kind of its change; UPDATE claims nothing, its address is sent to all the same."""
+
+LEFT_OVER = b"?"
+"""Flag of an event: a run that was cut off may have put the address into the group for
+this record; nobody may be behind it any more."""
 
 EVENT_WIDTH = KEY_BYTES + ID_WIDTH + 1
 """A record of the address index or of the events: key, Id, flag."""
@@ -99,6 +104,11 @@ class Decisions:
     `forgotten`: departs from a member who is stopped or barred now (key and code);
     with the membership the service would forget it.
     `linked` counts arrivals at addresses that were members already.
+    `unowned`: keys of addresses to take out of the group, since nobody owns them.
+    `left_behind`: was perhaps sent, by a run that was cut off, to an address that is
+    stopped or barred (the code).
+    `settled` is `Tables.settled`; `given_up` holds those whose bar, once ours, may be
+    another's by now.
     """
 
     held: dict[bytes, Held] = field(default_factory=dict)
@@ -110,6 +120,15 @@ class Decisions:
     unknown: dict[bytes, bytes] = field(default_factory=dict)
     forgotten: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     linked: int = 0
+    unowned: set[bytes] = field(default_factory=set)
+    left_behind: dict[bytes, bytes] = field(default_factory=dict)
+    settled: bool = True
+    given_up: frozenset[bytes] = frozenset()
+
+    @property
+    def sets_states(self) -> bool:
+        """Whether an address may have to be stopped or barred before it is sent."""
+        return bool(self.restore or self.silent or self.left_behind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +137,15 @@ class Tables:
 
     `index`: address → linked Ids.  `members`: address → state in the group, fresh.
     `ledger`: address → the last stop or bar that we saw, kept for good.
+    `settled` is false while imports of ours may still be waiting at the service: the
+    members are then not yet what they will be, and nothing is taken for granted that
+    one of these imports could change.
     """
 
     index: Path | None
     members: Path | None
     ledger: Path | None
+    settled: bool = True
 
 
 def decide(
@@ -154,7 +177,8 @@ def _judge(
     *,
     create: bool,
 ) -> Decisions:
-    decisions = Decisions(held=dict(held))
+    decisions = Decisions(held=dict(held), settled=tables.settled)
+    is_certain = tables.settled and tables.members is not None
     with (
         FixedTable(events, EVENT_WIDTH, KEY_BYTES) as asked,
         FixedTable(tables.index, EVENT_WIDTH, KEY_BYTES) as index,
@@ -162,35 +186,44 @@ def _judge(
         FixedTable(tables.ledger, LEDGER_WIDTH, KEY_BYTES) as ledger,
     ):
         # Where nobody is known anywhere, only claims to the same address can clash.
-        known = index.count or members.count or ledger.count
+        known = index.count or members.count or ledger.count or not tables.settled
         records = asked if known or not create else _repeated(asked)
         for key, group in groupby(records, key=_key):
-            arrivals, departures, updated = _sides(group, held)
-            owners = _owners(index.find(key), departures)
-            arriving = {one: kind for one, kind in arrivals if one not in held}
+            sides = _sides(group, held)
+            owners = _owners(index.find(key), sides.departures)
+            arriving = {one: kind for one, kind in sides.arrivals if one not in held}
             claimants = owners.union(arriving)
             if arriving and len(claimants) > 1:
-                everyone = tuple(sorted(owners.union(one for one, _ in arrivals)))
+                asking = (one for one, _ in sides.arrivals)
+                everyone = tuple(sorted(owners.union(asking)))
                 for one, kind in arriving.items():
                     decisions.held[one] = Held(key, kind, everyone)
                 arriving, claimants = {}, owners
             state = _state(members.find(key))
-            remembered = _remembered(ledger.find(key)) if state is None else None
-            for one in departures:
-                _judge_departure(decisions, one, claimants, state or remembered)
+            seen = _Seen(state, None, is_certain)
+            if state is None or not is_certain:
+                seen = _Seen(state, _remembered(ledger.find(key)), is_certain)
+            for one in sides.departures:
+                _judge_departure(decisions, one, claimants, seen.strongest)
                 if state in SILENT and state is not None:
                     decisions.forgotten[one] = key, state
-                if state is None and tables.members is not None:
+                if seen.is_absent:
                     decisions.absent.add(one)
-            if remembered in SILENT and remembered is not None:
+            if seen.lost is not None:
                 # Taken out by hand: sending would let them join again as 配信可能.
-                decisions.restore |= dict.fromkeys(updated, remembered)
+                decisions.restore |= dict.fromkeys(sides.updated, seen.lost)
             for one, kind in arriving.items():
-                _judge_arrival(decisions, one, state, remembered)
+                _judge_arrival(decisions, one, seen)
                 if state is None and not create and kind != ADDRESS:
                     decisions.unknown[one] = kind
-            for one in inherited.keys() & {*updated, *arriving}:
-                _judge_inheritance(decisions, one, state, inherited[one])
+            for one in inherited.keys() & {*sides.updated, *arriving}:
+                told = state if is_certain else None
+                _judge_inheritance(decisions, one, told, inherited[one])
+            if sides.left_over and not claimants and not sides.departures:
+                _judge_unowned(decisions, key, sides.left_over, seen)
+            for one in sides.left_over:
+                if seen.strongest in SILENT and seen.strongest is not None:
+                    decisions.left_behind[one] = seen.strongest
     return decisions
 
 
@@ -225,27 +258,70 @@ def _repeated_in(records: list[bytes]) -> Iterator[bytes]:
             yield from same
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is known of an address in the group: its state by the list of members and
+    the one last remembered, which is only asked for where the list may not tell.
+    `is_certain`: there is a list, and no import of ours will change what it says."""
+
+    state: bytes | None
+    remembered: bytes | None
+    is_certain: bool
+
+    @property
+    def strongest(self) -> bytes | None:
+        if self.state in SILENT and self.remembered in SILENT:
+            return max(self.state or b"", self.remembered or b"", key=b"sb".find)
+        return self.remembered if self.remembered in SILENT else self.state
+
+    @property
+    def is_absent(self) -> bool:
+        return self.state is None and self.is_certain
+
+    @property
+    def lost(self) -> bytes | None:
+        """The stop or bar that may be missing when somebody is sent there."""
+        if self.state in SILENT or self.remembered not in SILENT:
+            return None
+        return self.remembered
+
+    @property
+    def may_be_lost(self) -> bytes | None:
+        """The same for somebody who arrives: an import that takes the address out
+        may come before theirs."""
+        known = self.lost if self.is_certain else self.strongest
+        return known if known in SILENT else None
+
+
 def _key(record: bytes) -> bytes:
     return record[:KEY_BYTES]
 
 
-def _sides(
-    group: Iterator[bytes], held: dict[bytes, Held]
-) -> tuple[list[tuple[bytes, bytes]], set[bytes], list[bytes]]:
-    arrivals: list[tuple[bytes, bytes]] = []
-    departures: set[bytes] = set()
-    updated: list[bytes] = []
+@dataclass(slots=True)
+class _Sides:
+    """The events of one address."""
+
+    arrivals: list[tuple[bytes, bytes]] = field(default_factory=list)
+    departures: set[bytes] = field(default_factory=set)
+    updated: list[bytes] = field(default_factory=list)
+    left_over: list[bytes] = field(default_factory=list)
+
+
+def _sides(group: Iterator[bytes], held: dict[bytes, Held]) -> _Sides:
+    sides = _Sides()
     for record in group:
         record_id = record[KEY_BYTES:-1]
         match record[-1:]:
             case b"U":
-                updated.append(record_id)
+                sides.updated.append(record_id)
             case b"-":
                 if record_id not in held:
-                    departures.add(record_id)
+                    sides.departures.add(record_id)
+            case b"?":
+                sides.left_over.append(record_id)
             case kind:
-                arrivals.append((record_id, kind))
-    return arrivals, departures, updated
+                sides.arrivals.append((record_id, kind))
+    return sides
 
 
 def _owners(records: list[bytes], departures: set[bytes]) -> set[bytes]:
@@ -273,15 +349,25 @@ def _judge_departure(
         decisions.silent[one] = state
 
 
-def _judge_arrival(
-    decisions: Decisions, one: bytes, state: bytes | None, remembered: bytes | None
-) -> None:
-    if state is not None:
+def _judge_arrival(decisions: Decisions, one: bytes, seen: _Seen) -> None:
+    if seen.state is not None:
         decisions.linked += 1
-        if state in SILENT:
-            decisions.states[one] = state
-    elif remembered in SILENT and remembered is not None:
-        decisions.restore[one] = remembered
+    lost = seen.may_be_lost
+    if lost is not None:
+        decisions.restore[one] = lost
+    elif seen.state in SILENT and seen.state is not None:
+        decisions.states[one] = seen.state
+
+
+def _judge_unowned(
+    decisions: Decisions, key: bytes, sent_for: list[bytes], seen: _Seen
+) -> None:
+    """A stopped person stays where they are; who is no member cannot leave.  Of whom
+    only the taking out is in doubt, the list tells enough."""
+    only_left = all(one == NOBODY for one in sent_for)
+    is_gone = seen.state is None and (seen.is_certain or only_left)
+    if seen.strongest not in SILENT and not is_gone:
+        decisions.unowned.add(key)
 
 
 def touches_a_stop(events: Path, ledger: Path | None) -> bool:

@@ -196,8 +196,14 @@ class PageViews(Source):
         if self._ledger:
             self._ledger.rewind()
 
+    def shown(self, address: str, current: Mapping[str, str]) -> None:
+        """What an address has viewed does not depend on what its records hold."""
+
+    def link(self, links: Mapping[bytes, bytes]) -> None:
+        """Views are counted by address, not by person."""
+
     def wanted(
-        self, key: bytes, target: Target, current: Mapping[str, str]
+        self, key: bytes, one: bytes, target: Target, current: Mapping[str, str]
     ) -> Wanted | None:
         line = self._ledger.find(key.hex().encode()) if self._ledger else None
         if line is None:

@@ -17,8 +17,9 @@ LEDGER = "suppressions.ledger"
 MOMENT_WIDTH = 20
 LEDGER_WIDTH = KEY_BYTES + 3 + MOMENT_WIDTH
 """Key, state code in the customers' group (`a`, `s`, `b`, or `-` where never a member
-of it), rolled-up state code, error flag (`e` or `-`), time (RFC 3339, UTC, to the
-second, or blanks)."""
+of it), rolled-up state code (`-` where a record shows something else than 配信可能 and
+no list has named the address yet), error flag (`e` or `-`), time (RFC 3339, UTC, to
+the second, or blanks)."""
 
 UNSEEN = b"-"
 
@@ -37,6 +38,10 @@ class Standing:
     here: bytes = UNSEEN
 
     @property
+    def is_known(self) -> bool:
+        return self.state != UNSEEN
+
+    @property
     def is_plain(self) -> bool:
         """Nothing to remember: 配信可能 everywhere, and no error."""
         return self.state == b"a" and not self.in_error and self.here in b"a-"
@@ -45,6 +50,24 @@ class Standing:
         flag = b"e" if self.in_error else b"-"
         moment = self.changed_at.encode().ljust(MOMENT_WIDTH)
         return key + self.here + self.state + flag + moment
+
+
+_RANK = b"-asb"
+
+
+def strength(state: bytes) -> int:
+    """The stronger of two states has the higher number."""
+    return _RANK.index(state)
+
+
+def together(one: Standing | None, other: Standing | None) -> Standing | None:
+    """The standing of somebody who has two addresses; None where neither is known."""
+    known = [each for each in (one, other) if each is not None and each.is_known]
+    if not known:
+        return None
+    strongest = max(known, key=lambda each: (strength(each.state), each.changed_at))
+    in_error = any(each.in_error for each in known)
+    return replace(strongest, in_error=in_error)
 
 
 def standing_of(record: bytes) -> Standing:

@@ -18,6 +18,7 @@ from haihai_tui.sync.addresses import KEY_BYTES, address_key, fold_address
 from haihai_tui.sync.events import Event
 from haihai_tui.sync.mapping import Problem
 from haihai_tui.sync.matching import SILENT, STATE_CODES
+from haihai_tui.sync.membership import is_settled
 from haihai_tui.sync.moments import (
     MOMENT_TYPES,
     TEXT_TYPES,
@@ -33,6 +34,8 @@ from haihai_tui.sync.suppression_ledger import (
     UNSEEN,
     Standing,
     standing_of,
+    strength,
+    together,
 )
 from haihai_tui.sync.tables.fixed import FixedTable, patch_fixed
 from haihai_tui.sync.tables.sorting import sort_fixed, sort_records
@@ -43,10 +46,10 @@ KNOWN_LIMIT = 500_000
 """Up to so many ledger keys are kept in memory to pass over plain members."""
 
 STATE_WORDS = {b"a": "配信可能", b"s": "配信停止", b"b": "配信禁止"}
+_TELLING = frozenset(("配信停止", "配信禁止", "エラー", "true"))
 ERROR_WORDS = {True: "エラー", False: "OK"}
 
 _SEPARATOR = b"\x1f"
-_RANK = {b"a": 0, b"s": 1, b"b": 2}
 
 
 class Suppressions(Source):
@@ -66,6 +69,9 @@ class Suppressions(Source):
         self._superseded: Path | None = None
         self._reconciles = services.options.reconcile
         self._plain: FixedTable | None = None
+        self._shown: dict[bytes, str] = {}
+        self._elsewhere: dict[bytes, Standing] = {}
+        self._settled = is_settled(services)
 
     @property
     def sobjects(self) -> tuple[str, ...]:
@@ -149,20 +155,21 @@ class Suppressions(Source):
         who were never anything else."""
         keys: set[bytes] | None = None
         if self._config.rollup != "all" and known.count <= KNOWN_LIMIT:
-            keys = {record[:KEY_BYTES] for record in known}
+            keys = {record[:KEY_BYTES] for record in known}.union(self._shown)
+        yield from self._unseen()
         errors_matter = bool(self._config.status_field)
         for group, (address, state, at, _, in_error) in self._all_members():
             self.read += 1
             if self.read % 50_000 == 0:
                 self._tell_progress()
             in_error = in_error and errors_matter
-            if state == "allowed" and not in_error and keys is not None and not keys:
+            plain = state == "allowed" and not in_error
+            if plain and keys is not None and not keys:
                 continue
             folded = fold_address(address)
             if folded is None:
                 continue
             key = address_key(folded)
-            plain = state == "allowed" and not in_error
             if plain and keys is not None and key not in keys:
                 continue
             yield _SEPARATOR.join(
@@ -175,6 +182,12 @@ class Suppressions(Source):
                     folded.encode(),
                 )
             )
+
+    def _unseen(self) -> Iterator[bytes]:
+        """A line for each address whose records show something that may be wrong."""
+        for key, address in self._shown.items():
+            parts = (key.hex().encode(), UNSEEN, b"-", b"", b"", address.encode())
+            yield _SEPARATOR.join(parts)
 
     def _tell_progress(self) -> None:
         self.services.pacer.check()
@@ -190,27 +203,34 @@ class Suppressions(Source):
             key = bytes.fromhex(key_hex.decode())
             rows = [line.split(_SEPARATOR) for line in group]
             known = before.find(key)
-            standing = self._roll_up(rows, known)
-            if not known and standing.is_plain:
+            told = [row for row in rows if row[1] != UNSEEN]
+            if known and not told:
+                continue
+            standing = self._roll_up(told or rows, known)
+            if not known and standing.is_plain and key not in self._shown:
                 continue
             record = standing.record(key)
             if known and known[0] == record:
                 continue
             out.write(record)
-            yield key, rows[0][5].decode()
+            if told:
+                yield key, rows[0][5].decode()
 
     def _roll_up(self, rows: list[list[bytes]], known: list[bytes]) -> Standing:
         states = [row[1] for row in rows]
         in_error = any(row[2] == b"e" for row in rows)
-        strongest = max(states, key=_RANK.__getitem__)
+        strongest = max(states, key=strength)
         if self._config.rollup == "all":
-            strongest = min(states, key=_RANK.__getitem__)
+            strongest = min(states, key=strength)
         moments = [row[3].decode() for row in rows if row[1] == strongest and row[3]]
         at = max(moments, default="") if strongest in SILENT else ""
         group = self.services.config.customers.group.encode()
         here = next((row[1] for row in rows if row[4] == group), None)
         if here is None:
             here = standing_of(known[0]).here if known else UNSEEN
+        elif known and not self._settled:
+            # What we asked for may still be waiting at the service.
+            here = max(here, standing_of(known[0]).here, key=strength)
         return Standing(strongest, in_error, to_the_second(at), here)
 
     # ----------------------------------------------------------------- writing
@@ -220,16 +240,39 @@ class Suppressions(Source):
             if table:
                 table.rewind()
 
+    def shown(self, address: str, current: Mapping[str, str]) -> None:
+        """Whoever holds a stop, by another address perhaps, needs to be told when it
+        is over: the address is looked for in the service's lists from now on."""
+        config = self._config
+        told = {
+            current.get(config.state_field, ""),
+            current.get(config.status_field, ""),
+        }
+        if told.isdisjoint(_TELLING) and not current.get(config.changed_at_field):
+            return
+        if len(self._shown) < KNOWN_LIMIT:
+            self._shown[address_key(address)] = address
+
+    def link(self, links: Mapping[bytes, bytes]) -> None:
+        keys = sorted({bytes.fromhex(key.decode()) for key in links.values()})
+        with FixedTable(self._next, LEDGER_WIDTH, KEY_BYTES) as ledger:
+            found = {key: ledger.find(key) for key in keys}
+        self._elsewhere = {
+            one: standing_of(records[0])
+            for one, key in links.items()
+            if (records := found[bytes.fromhex(key.decode())])
+        }
+
     def wanted(
-        self, key: bytes, target: Target, current: Mapping[str, str]
+        self, key: bytes, one: bytes, target: Target, current: Mapping[str, str]
     ) -> Wanted | None:
         assert self._ledger is not None
         found = self._ledger.find(key)
-        if found:
-            standing = standing_of(found[0])
-        elif self._plain is not None and self._plain.find(key):
-            standing = Standing(b"a", False, "")
-        else:
+        own = standing_of(found[0]) if found else None
+        if own is None and self._plain is not None and self._plain.find(key):
+            own = Standing(b"a", False, "")
+        standing = together(own, self._elsewhere.get(one))
+        if standing is None:
             return None
         fields = {field.name: field for field in target.fields}
         values: dict[str, str] = {}

@@ -35,6 +35,7 @@ from haihai_tui.sync.writeback_source import (
     Target,
     Wanted,
     merge_changed,
+    relinked_table,
 )
 
 
@@ -91,12 +92,14 @@ class WriteBack:
         return plan
 
     def _collect(self) -> Changed:
-        """The addresses whose answer changed, and those of a run that was cut off."""
+        """The addresses whose answer changed, those of a run that was cut off, and
+        those that records are linked to anew."""
         now, both = self._folder / "changed.now", self._folder / "changed"
         with now.open("wb") as out:
             self._source.collect(out)
         left = self._services.table(self._unwritten)
-        return merge_changed(now, left, both)
+        self._relinked = self._services.table(relinked_table(self._source.flow))
+        return merge_changed(both, now, left, self._relinked)
 
     @property
     def _unwritten(self) -> str:
@@ -120,18 +123,18 @@ class WriteBack:
         self, plan: WriteBackPlan, table: _Table, candidates: Iterator[bytes]
     ) -> None:
         names = [field.name for field in table.target.fields]
-        self._source.rewind()
         with (
             table.path.open("w", encoding="utf-8", newline="") as rows,
             plan.entries.open("a", encoding="utf-8") as entries,
             plan.concerned.open("ab") as concerned,
         ):
             rows.write(csv_line(["Id", *names]) + "\n")
+            self._source.rewind()
             for line in candidates:
                 key, one, values = line.split(SEPARATOR, 2)
                 current = dict(zip(names, split_line(values.decode()), strict=True))
                 wanted = self._source.wanted(
-                    bytes.fromhex(key.decode()), table.target, current
+                    bytes.fromhex(key.decode()), one, table.target, current
                 )
                 if wanted is None:
                     continue
@@ -184,9 +187,13 @@ class WriteBack:
             copy_durably(self._changed.path, kept)
         with self._services.state.transaction() as transaction:
             self._source.keep(transaction)
+            if self._relinked:
+                transaction.set_snapshot(relinked_table(self._source.flow), "")
             if self._changed.count:
                 transaction.set_snapshot(self._unwritten, kept.name)
         self._source.done()
+        if self._relinked:
+            self._relinked.unlink(missing_ok=True)
         if superseded and self._changed.count:
             superseded.unlink(missing_ok=True)
 

@@ -37,13 +37,15 @@ class Target:
     def columns(self) -> tuple[str, ...]:
         return ("Id", self.address_field, *(field.name for field in self.fields))
 
-    def select(self, *conditions: str) -> str:
-        wanted = [f"{self.address_field} != null", *conditions]
+    def select(self, *conditions: str, addressed: bool = True) -> str:
+        """SOQL; `addressed` leaves out those who have no address."""
+        wanted = [f"{self.address_field} != null"] if addressed else []
         if "isconverted" in self.described.fields:
             # A converted lead can no longer be changed; its contact can.
             wanted.insert(0, "IsConverted = false")
-        where = " AND ".join(condition for condition in wanted if condition)
-        return f"SELECT {', '.join(self.columns)} FROM {self.name} WHERE {where}"
+        where = " AND ".join((*wanted, *conditions))
+        soql = f"SELECT {', '.join(self.columns)} FROM {self.name}"
+        return f"{soql} WHERE {where}" if where else soql
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,21 @@ class Source(ABC):
         """The next `wanted` asks from the lowest key again."""
 
     @abstractmethod
+    def shown(self, address: str, current: Mapping[str, str]) -> None:
+        """A record that moved, with this (folded) address, holds these values; told
+        before `collect`."""
+
+    @abstractmethod
+    def link(self, links: Mapping[bytes, bytes]) -> None:
+        """Id → key (hex) of the address that a record is linked to, where it is not
+        the one it has; told before `wanted` is asked for an object's records."""
+
+    @abstractmethod
     def wanted(
-        self, key: bytes, target: Target, current: Mapping[str, str]
+        self, key: bytes, one: bytes, target: Target, current: Mapping[str, str]
     ) -> Wanted | None:
-        """What a record with this address should hold; keys come ascending."""
+        """What a record (its Id) with this address should hold; keys come ascending.
+        None where nothing is known."""
 
     @abstractmethod
     def weight(self, stopped: int) -> guard.Weight: ...
@@ -140,14 +153,19 @@ class Changed:
                 yield key, address
 
 
-def merge_changed(now: Path, left: Path | None, target: Path) -> Changed:
-    """What changed now and what an earlier run left over, each address once."""
+def relinked_table(flow: str) -> str:
+    """The table of addresses that a flow has to look at since records were linked to
+    them anew; lines as `Source.collect` writes them."""
+    return f"{flow}.relinked"
+
+
+def merge_changed(target: Path, *parts: Path | None) -> Changed:
+    """Changed addresses from several files, each address once."""
     count, last = 0, b""
     with ExitStack() as stack:
-        files = [now] if left is None else [now, left]
-        streams = [stack.enter_context(one.open("rb")) for one in files]
+        files = [stack.enter_context(one.open("rb")) for one in parts if one]
         out = stack.enter_context(target.open("wb"))
-        for line in heapq.merge(*streams):
+        for line in heapq.merge(*files):
             if line != last:
                 out.write(line)
                 count += 1

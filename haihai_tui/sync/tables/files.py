@@ -10,5 +10,10 @@ from pathlib import Path
 def copy_durably(source: Path, target: Path) -> None:
     """Copy a file and have it on the disk when this returns."""
     shutil.copyfile(source, target)
-    with target.open("rb") as copied:
-        os.fsync(copied.fileno())
+    flush_to_disk(target)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Have a file that was written on the disk when this returns."""
+    with path.open("rb") as written:
+        os.fsync(written.fileno())

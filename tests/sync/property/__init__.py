@@ -1,0 +1,1 @@
+"""Random histories on both services, in memory, against the real sync."""
