@@ -33,7 +33,10 @@ QUICK: Mapping[str, Any] = {
     ],
 }
 _COMPARED = ("Contact", "Lead", "Account")
-_RANDOM = re.compile(r"\d{8}T\d{6}-[0-9a-f]+|(?<=\.)\w{8}$")
+_RANDOM = re.compile(
+    r"\d{8}T\d{6}-[0-9a-f]+(\.(left|begun|settled|cut)$)?|(?<=\.)\w{8}$"
+)
+"""A run's number, with the stage of the run at which a table was written."""
 _SQLITE = ("-wal", "-shm")
 _OWN_METHOD = "一括登録・削除"
 
