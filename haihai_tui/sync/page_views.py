@@ -196,9 +196,6 @@ class PageViews(Source):
         if self._ledger:
             self._ledger.rewind()
 
-    def shown(self, address: str, current: Mapping[str, str]) -> None:
-        """What an address has viewed does not depend on what its records hold."""
-
     def link(self, links: Mapping[bytes, bytes]) -> None:
         """Views are counted by address, not by person."""
 

@@ -17,8 +17,8 @@ LEDGER = "suppressions.ledger"
 MOMENT_WIDTH = 20
 LEDGER_WIDTH = KEY_BYTES + 3 + MOMENT_WIDTH
 """Key, state code in the customers' group (`a`, `s`, `b`, or `-` where never a member
-of it), rolled-up state code (`-` where a record shows something else than 配信可能 and
-no list has named the address yet), error flag (`e` or `-`), time (RFC 3339, UTC, to
+of it), rolled-up state code (`-` where a record was linked to the address anew and
+no list has named it yet), error flag (`e` or `-`), time (RFC 3339, UTC, to
 the second, or blanks)."""
 
 UNSEEN = b"-"

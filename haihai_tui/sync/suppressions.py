@@ -39,14 +39,21 @@ from haihai_tui.sync.suppression_ledger import (
 )
 from haihai_tui.sync.tables.fixed import FixedTable, patch_fixed
 from haihai_tui.sync.tables.sorting import sort_fixed, sort_records
-from haihai_tui.sync.writeback_source import NULL, Source, Target, Wanted, write_changed
+from haihai_tui.sync.writeback_source import (
+    NULL,
+    Changed,
+    Source,
+    Target,
+    Wanted,
+    relinked_table,
+    write_changed,
+)
 
 FLOW = "suppressions"
 KNOWN_LIMIT = 500_000
 """Up to so many ledger keys are kept in memory to pass over plain members."""
 
 STATE_WORDS = {b"a": "配信可能", b"s": "配信停止", b"b": "配信禁止"}
-_TELLING = frozenset(("配信停止", "配信禁止", "エラー", "true"))
 ERROR_WORDS = {True: "エラー", False: "OK"}
 
 _SEPARATOR = b"\x1f"
@@ -69,7 +76,8 @@ class Suppressions(Source):
         self._superseded: Path | None = None
         self._reconciles = services.options.reconcile
         self._plain: FixedTable | None = None
-        self._shown: dict[bytes, str] = {}
+        self._plain_path: Path | None = None
+        self._relinked = self._newly_linked()
         self._elsewhere: dict[bytes, Standing] = {}
         self._settled = is_settled(services)
 
@@ -146,6 +154,7 @@ class Suppressions(Source):
         sort_fixed(unsorted, KEY_BYTES, plain)
         unsorted.unlink()
         self._plain = FixedTable(plain, KEY_BYTES, KEY_BYTES)
+        self._plain_path = plain
 
     def _current(self) -> Path | None:
         return self.services.table(LEDGER, LEDGER_WIDTH)
@@ -155,7 +164,7 @@ class Suppressions(Source):
         who were never anything else."""
         keys: set[bytes] | None = None
         if self._config.rollup != "all" and known.count <= KNOWN_LIMIT:
-            keys = {record[:KEY_BYTES] for record in known}.union(self._shown)
+            keys = {record[:KEY_BYTES] for record in known}.union(self._relinked)
         yield from self._unseen()
         errors_matter = bool(self._config.status_field)
         for group, (address, state, at, _, in_error) in self._all_members():
@@ -183,9 +192,15 @@ class Suppressions(Source):
                 )
             )
 
+    def _newly_linked(self) -> dict[bytes, str]:
+        noted = self.services.table(relinked_table(FLOW))
+        lines = Changed(noted, 0).lines() if noted else iter(())
+        return {bytes.fromhex(key): address for key, address in lines}
+
     def _unseen(self) -> Iterator[bytes]:
-        """A line for each address whose records show something that may be wrong."""
-        for key, address in self._shown.items():
+        """A line for each address that a record was linked to anew: what the record
+        shows came from another one, also where the new one was always 配信可能."""
+        for key, address in self._relinked.items():
             parts = (key.hex().encode(), UNSEEN, b"-", b"", b"", address.encode())
             yield _SEPARATOR.join(parts)
 
@@ -207,7 +222,7 @@ class Suppressions(Source):
             if known and not told:
                 continue
             standing = self._roll_up(told or rows, known)
-            if not known and standing.is_plain and key not in self._shown:
+            if not known and standing.is_plain and key not in self._relinked:
                 continue
             record = standing.record(key)
             if known and known[0] == record:
@@ -240,37 +255,24 @@ class Suppressions(Source):
             if table:
                 table.rewind()
 
-    def shown(self, address: str, current: Mapping[str, str]) -> None:
-        """Whoever holds a stop, by another address perhaps, needs to be told when it
-        is over: the address is looked for in the service's lists from now on."""
-        config = self._config
-        told = {
-            current.get(config.state_field, ""),
-            current.get(config.status_field, ""),
-        }
-        if told.isdisjoint(_TELLING) and not current.get(config.changed_at_field):
-            return
-        if len(self._shown) < KNOWN_LIMIT:
-            self._shown[address_key(address)] = address
-
     def link(self, links: Mapping[bytes, bytes]) -> None:
         keys = sorted({bytes.fromhex(key.decode()) for key in links.values()})
-        with FixedTable(self._next, LEDGER_WIDTH, KEY_BYTES) as ledger:
-            found = {key: ledger.find(key) for key in keys}
+        with (
+            FixedTable(self._next, LEDGER_WIDTH, KEY_BYTES) as ledger,
+            FixedTable(self._plain_path, KEY_BYTES, KEY_BYTES) as plain,
+        ):
+            found = {key: _standing(ledger, plain, key) for key in keys}
         self._elsewhere = {
-            one: standing_of(records[0])
+            one: standing
             for one, key in links.items()
-            if (records := found[bytes.fromhex(key.decode())])
+            if (standing := found[bytes.fromhex(key.decode())]) is not None
         }
 
     def wanted(
         self, key: bytes, one: bytes, target: Target, current: Mapping[str, str]
     ) -> Wanted | None:
         assert self._ledger is not None
-        found = self._ledger.find(key)
-        own = standing_of(found[0]) if found else None
-        if own is None and self._plain is not None and self._plain.find(key):
-            own = Standing(b"a", False, "")
+        own = _standing(self._ledger, self._plain, key)
         standing = together(own, self._elsewhere.get(one))
         if standing is None:
             return None
@@ -339,6 +341,18 @@ class Suppressions(Source):
         for table in (self._ledger, self._plain):
             if table:
                 table.close()
+
+
+def _standing(
+    ledger: FixedTable, plain: FixedTable | None, key: bytes
+) -> Standing | None:
+    """What the ledger knows; else whether the address may be mailed."""
+    found = ledger.find(key)
+    if found:
+        return standing_of(found[0])
+    if plain is not None and plain.find(key):
+        return Standing(b"a", False, "")
+    return None
 
 
 def _whole(line: bytes) -> bytes:

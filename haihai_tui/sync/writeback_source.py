@@ -105,11 +105,6 @@ class Source(ABC):
         """The next `wanted` asks from the lowest key again."""
 
     @abstractmethod
-    def shown(self, address: str, current: Mapping[str, str]) -> None:
-        """A record that moved, with this (folded) address, holds these values; told
-        before `collect`."""
-
-    @abstractmethod
     def link(self, links: Mapping[bytes, bytes]) -> None:
         """Id → key (hex) of the address that a record is linked to, where it is not
         the one it has; told before `wanted` is asked for an object's records."""

@@ -144,9 +144,11 @@ def difference(one: Records, other: Records) -> dict[str, tuple[Any, Any]]:
 
 
 def _files(scene: Scene) -> Iterator[Path]:
-    """All but SQLite's own, which it may keep or not, and the plans of each run."""
+    """All but SQLite's own, which it may keep or not, the plans of each run, and what
+    a run notes for the next one alone: a run more has taken it over."""
     for path in scene.stage.folder.rglob("*"):
         planned = path.parent.name == "plans" and not path.name.startswith(".")
+        planned = planned or path.name.startswith("suppressions.relinked.")
         if path.is_file() and not planned and not path.name.endswith(_SQLITE):
             yield path
 

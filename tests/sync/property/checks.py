@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from haihai_tui.sync.addresses import address_key
 from haihai_tui.sync.customers import SNAPSHOT
-from haihai_tui.sync.engine import RECONCILED
+from haihai_tui.sync.services import RECONCILED
 from haihai_tui.sync.tables.csvlines import split_line
 from haihai_tui.sync.tables.snapshot import (
     ACTIVE,
@@ -87,6 +87,17 @@ def come_to_rest(world: World, *, until_quiet: bool) -> list[str]:
     return ["the runs never came to an end of writing"] if until_quiet else []
 
 
+def compare_and_rest(world: World) -> list[str]:
+    """Both sides compared and mended, then at rest again: nothing is left to find."""
+    world.run_confirmed(RECONCILED, reconcile=True)
+    wrong = come_to_rest(world, until_quiet=True)
+    before = world.written()
+    world.run_confirmed(RECONCILED, reconcile=True)
+    if world.written() != before:
+        wrong.append("comparing both sides found something once more")
+    return wrong + what_is_wrong(world, compared=True)
+
+
 def _stays_quiet(world: World) -> list[str]:
     for full, pause in ((False, 0.0), (True, 0.0), (False, 3600.0)):
         world.clock.tick(pause)
@@ -100,10 +111,12 @@ def _stays_quiet(world: World) -> list[str]:
 # ------------------------------------------------------------------- at rest
 
 
-def what_is_wrong(world: World) -> list[str]:
+def what_is_wrong(world: World, *, compared: bool) -> list[str]:
+    """`compared`: both sides were compared in full; before, a record that never had
+    another link may hold on to a stop that came with an address it shared."""
     found = list(world.ledger.broken)
     found += _Customers(world).wrong()
-    found += _write_back(world)
+    found += _write_back(world, compared=compared)
     found += _views(world)
     return found
 
@@ -288,17 +301,26 @@ def _standings(
     return found
 
 
-def _write_back(world: World) -> Iterator[str]:
+def _write_back(world: World, *, compared: bool) -> Iterator[str]:
     linked = links(world)
     for sobject in ("Contact", "Lead"):
         for record in world.salesforce.records(sobject):
             link = linked.get(record.record_id)
             standings = _standings(world, record, link.address if link else "")
+            if not compared and _may_hold_on(world, record):
+                continue
             if standings and not record.deleted:
                 yield from _written(world, record, standings)
     for flow in ("suppressions", "page-views"):
         if found := open_rejects(world, flow):
             yield f"rejects of {flow} are open: {found}"
+
+
+def _may_hold_on(world: World, record: Record) -> bool:
+    if record.record_id in world.ledger.moved:
+        return False
+    shown = record.get(world.setting.state_field)
+    return shown in ("配信停止", "配信禁止", "true") or bool(record.get("StateAt__c"))
 
 
 def _written(world: World, record: Record, standings: list[Standing]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from haihai_tui.sync.addresses import fold_address
-from haihai_tui.sync.engine import RECONCILED
+from haihai_tui.sync.services import RECONCILED
 from tests.sync.property.faults import KINDS, Disturbance
 from tests.sync.property.salesforce import Record
 from tests.sync.property.world import ALL_FLOWS, GROUP, Setting, World

@@ -6,7 +6,11 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.sync.property.checks import come_to_rest, what_is_wrong
+from tests.sync.property.checks import (
+    come_to_rest,
+    compare_and_rest,
+    what_is_wrong,
+)
 from tests.sync.property.history import Player, Step
 from tests.sync.property.world import Setting, World
 
@@ -35,4 +39,5 @@ def _tell(world: World, begun: bool, history: list[Step]) -> list[str]:
     wrong = come_to_rest(world, until_quiet=False)
     player.end_of_troubles()
     wrong += come_to_rest(world, until_quiet=True)
-    return wrong + what_is_wrong(world)
+    wrong += what_is_wrong(world, compared=False)
+    return wrong + compare_and_rest(world)

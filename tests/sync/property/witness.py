@@ -42,6 +42,7 @@ class Ledger:
     known: set[Place] = field(default_factory=set)
     touched: set[Place] = field(default_factory=set)
     home: dict[str, str] = field(default_factory=dict)
+    moved: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
     _told: dict[Place, DeliveryState] = field(default_factory=dict)
 
@@ -147,6 +148,8 @@ class Ledger:
         if old != key and after == "allowed" and self._follows(group, old, key, job):
             self.broken.append(f"{one} was silenced at {old} and is 可能 at {key}")
         self.home[one] = key
+        if old != key:
+            self.moved.add(one)
 
     def _follows(self, group: str, old: str, new: str, job: Job) -> bool:
         """Whether the old address's word outweighs what was said of the new one."""
