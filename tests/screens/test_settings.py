@@ -342,6 +342,23 @@ def fields_of(stage: Stage) -> set[str]:
     return {name.lower() for name in fields}
 
 
+def test_a_value_wider_than_its_field_is_still_seen(
+    console: Console, stage: Stage
+) -> None:
+    async def body(pilot: ConsolePilot) -> None:
+        await at_step(pilot, Step.SALESFORCE)
+        fields = [one for one in pilot.app.screen.query(Input) if one.password]
+        assert len(fields) == 2
+        for field in fields:
+            field.focus()
+            await pilot.press(*("k" * 85))
+            await settle(pilot)
+        seen = shown(pilot).splitlines()
+        assert sum("*" * 40 in line for line in seen) == 2
+
+    drive(console, body)
+
+
 def test_missing_fields_are_offered_as_a_plan_and_then_made(
     console: Console, stage: Stage
 ) -> None:
