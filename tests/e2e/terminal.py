@@ -131,6 +131,17 @@ class Terminal:
             time.sleep(0.05)
         return shown
 
+    def press_for(self, wanted: str, *keys: str) -> str:
+        """The screen that `keys` open: pressed again, as people do, where the focus
+        was only on its way when they were pressed."""
+        for _ in range(3):
+            self.press(*keys)
+            try:
+                return self.wait_for(wanted, 10)
+            except AssertionError:
+                continue
+        return self.wait_for(wanted)
+
     def wait_for_end(self, within_s: float = 30.0) -> int:
         """The exit code of the console."""
         shown = self.wait_for("END-OF-CONSOLE", within_s)

@@ -120,8 +120,7 @@ class Evening:
         self.terminal.wait_for("[ 対応を追加 ]")
         self.terminal.press("BTab")
         for item, name in MAPPED.items():
-            self.terminal.press("Enter")
-            self.terminal.wait_for("例: LastName、Account.Name")
+            self.terminal.press_for("例: LastName、Account.Name", "Enter")
             self.filled(name, item)
             self.terminal.press("Enter")
             self.terminal.wait_for("[ 対応を追加 ]")
@@ -243,7 +242,7 @@ def test_a_run_from_elsewhere_is_followed_live(tmp_path: Path) -> None:
             stage.haihai_control("switches", {"import_hold": False}, "PUT")
             _, told = run.communicate(timeout=LONG_S)
         assert run.returncode == 0, told
-        shown = terminal.wait_for("正常終了", LONG_S)
-        assert "完了  書き込み 30  新規 30" in shown
+        terminal.wait_for("正常終了", LONG_S)
+        terminal.wait_for("完了  書き込み 30  新規 30", LONG_S)
         assert not stage.difference()
         evening.end_of_work()
